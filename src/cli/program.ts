@@ -1,0 +1,112 @@
+/** The commands, their flags and their help. Each loads its own module when it is called. */
+import { Command, CommanderError } from "commander";
+import { LOG_FORMATS, LOG_LEVELS } from "../base/log_format.ts";
+import { SERVE_FLAGS, type ServeFlags } from "./serve_flags.ts";
+
+/** Exit codes: 0 it worked, 1 it failed, 2 it was called wrongly. */
+export const USAGE_ERROR = 2;
+
+/** Runs the command of an argument list and returns its exit code. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = buildProgram((result) => code = result);
+  try {
+    await program.parseAsync([...args], { from: "user" });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help that was asked for is success; commander has written everything already.
+    return error.exitCode === 0 ? 0 : USAGE_ERROR;
+  }
+}
+
+type Report = (exitCode: number) => void;
+
+function buildProgram(report: Report): Command {
+  const program = new Command("cri-containerd")
+    .description("The Kubernetes CRI daemon for a stock containerd.")
+    .helpCommand(false)
+    .exitOverride()
+    .showHelpAfterError("(--help shows what there is)");
+  addServe(program, report);
+  addConfig(program, report);
+  addImages(program, report);
+  program.command("permissions")
+    .description("show what each part of the daemon may do")
+    .option("--config <FILE>", "configuration")
+    .option("--json", "for programs")
+    .action(async (flags: { config?: string; json?: boolean }) => {
+      const { printPermissions } = await import("./permissions.ts");
+      report(await printPermissions(flags));
+    });
+  program.command("version")
+    .description("show the version")
+    .option("--json", "for programs")
+    .action(async (flags: { json?: boolean }) => {
+      const { printVersion } = await import("./version.ts");
+      report(printVersion(flags));
+    });
+  return program;
+}
+
+/** Its help and its errors; the daemon itself is started by main.ts without coming here. */
+function addServe(program: Command, report: Report): void {
+  const serve = program.command("serve").description("run the daemon");
+  for (const { flag, argument, meaning } of SERVE_FLAGS) {
+    serve.option(`${flag} <${argument}>`, meaning);
+  }
+  serve.addHelpText(
+    "after",
+    `\nLevels: ${LOG_LEVELS.join(", ")}. Formats: ${LOG_FORMATS.join(", ")}.\n` +
+      "SIGTERM stops the daemon, pods stay. SIGUSR1 switches debug logging on and off.",
+  );
+  serve.action(async (flags: ServeFlags) => {
+    const { serve } = await import("./serve.ts");
+    report(await serve(flags));
+  });
+}
+
+function addConfig(program: Command, report: Report): void {
+  const config = program.command("config").description("show or check the configuration")
+    .helpCommand(false);
+  config.command("default")
+    .description("print the default configuration with its comments")
+    .action(async () => report((await import("./config.ts")).printDefaultConfig()));
+  config.command("check [FILE]")
+    .description("list what is wrong in the configuration, with file and line")
+    .action(async (file?: string) => report((await import("./config.ts")).checkConfig(file)));
+  config.command("docs")
+    .description("print the documentation of all keys as Markdown")
+    .action(async () => report((await import("./config.ts")).printConfigDocs()));
+}
+
+function addImages(program: Command, report: Report): void {
+  const images = program.command("images").description("list, pull, remove or import images")
+    .helpCommand(false);
+  const command = (usage: string, meaning: string) =>
+    images.command(usage).description(meaning).option("--config <FILE>", "configuration");
+  command("ls", "list images")
+    .option("--json", "for programs")
+    .action(async (flags: { config?: string; json?: boolean }) => {
+      report(await (await import("./images.ts")).listImages(flags));
+    });
+  command("pull <IMAGE...>", "fetch images from their registries and unpack them")
+    .option("--username <NAME>", "user of the registry")
+    .option("--password-stdin", "read the user's password from stdin")
+    .option("--quiet", "show no progress")
+    .action(async (
+      references: string[],
+      flags: { config?: string; username?: string; passwordStdin?: boolean; quiet?: boolean },
+    ) => {
+      report(await (await import("./images.ts")).pullImages(references, flags));
+    });
+  command("rm <IMAGE...>", "remove images under all their names")
+    .action(async (names: string[], flags: { config?: string }) => {
+      report(await (await import("./images.ts")).removeImages(names, flags));
+    });
+  command("import <FILE...>", 'load archives of images, plain, gzip or zstd; "-" is stdin')
+    .option("--base-name <NAME>", "repository for images that have only a tag")
+    .action(async (files: string[], flags: { config?: string; baseName?: string }) => {
+      report(await (await import("./images.ts")).importImages(files, flags));
+    });
+}

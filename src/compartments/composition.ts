@@ -1,0 +1,146 @@
+/** Puts the server compartment together: adapters, stores, and what each verb needs of them. */
+import { Flights } from "../base/flights.ts";
+import type { ContainerId, SandboxId } from "../base/id.ts";
+import { KeyedLock } from "../base/keyed_lock.ts";
+import { openCniNetworks } from "../cni/networks.ts";
+import type { PluginService } from "../cni/types.ts";
+import { connectContainerd, type Containerd } from "../containerd/client.ts";
+import type { Accounts } from "../oci/user.ts";
+import type { ImageDeps } from "../cri/image_service.ts";
+import type { RuntimeDeps } from "../cri/services.ts";
+import { imagePuller, sandboxImages } from "../images/puller.ts";
+import type { RegistryService } from "../images/service.ts";
+import { ImageStore } from "../images/store.ts";
+import { ImageUsage } from "../images/usage.ts";
+import { openLinux } from "../linux/server.ts";
+import type { LogService } from "../logs/service.ts";
+import { ContainerStore } from "../state/containers.ts";
+import { NameRegistry } from "../state/names.ts";
+import { SandboxStore } from "../state/sandboxes.ts";
+import type { ResyncDeps } from "../containers/resync.ts";
+import type { RecoverDeps as RecoverContainersDeps } from "../containers/recover.ts";
+import type { RecoverDeps as RecoverPodsDeps } from "../pods/recover.ts";
+import type { SweepDeps } from "../pods/sweep.ts";
+import { callChannel } from "./channel.ts";
+import { hostFacts, isSystemdNode, nodeHostname } from "./host_facts.ts";
+import { settingsOf } from "./settings.ts";
+import type { Start } from "./start.ts";
+import { statusConfig } from "./status_config.ts";
+
+/** A plugin ends by itself at its own timeout; this is for a compartment that doesn't answer. */
+const PLUGIN_SLACK_MS = 5_000;
+
+export type ServerDeps =
+  & RuntimeDeps
+  & ResyncDeps
+  & RecoverContainersDeps
+  & RecoverPodsDeps
+  & SweepDeps;
+
+export interface Composition {
+  readonly containerd: Containerd;
+  readonly namespace: string;
+  readonly deps: ServerDeps;
+  readonly imageDeps: ImageDeps;
+  readonly imageStore: ImageStore;
+  /** Asks containerd for its version, which the CRI's Version tells. */
+  readVersion(signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+export function compose({ config, peers, stopping }: Start): Composition {
+  const linux = openLinux();
+  const { address, namespace, snapshotter } = config.containerd;
+  const containerd = connectContainerd({ address, namespace });
+  const registry = callChannel<RegistryService>(peers.registry, "registry");
+  const logs = callChannel<LogService>(peers.io, "io");
+  const settings = settingsOf(config, isSystemdNode());
+  const imageStore = new ImageStore(containerd);
+  const puller = { registry, store: imageStore };
+  const network = openNetwork({ config, peers, stopping });
+  const usage = new ImageUsage({
+    snapshots: containerd.snapshots(snapshotter),
+    snapshotter,
+    introspection: containerd.introspection,
+    statfs: (path) => linux.statfs(path),
+    fallbackPath: config.root,
+  });
+  usage.start(stopping);
+  let version: string | undefined;
+  const deps: ServerDeps = {
+    containerd,
+    linux,
+    logs,
+    network,
+    settings,
+    sandboxes: new SandboxStore(),
+    containers: new ContainerStore(),
+    images: imageStore,
+    names: new NameRegistry(),
+    accounts: new Map<string, Accounts>(),
+    oomKilled: new Set<ContainerId>(),
+    podFlights: new Flights<SandboxId>(),
+    podLocks: new KeyedLock<SandboxId>(),
+    containerFlights: new Flights<ContainerId>(),
+    containerLocks: new KeyedLock<ContainerId>(),
+    podListCache: { version: -1, answer: undefined },
+    containerListCache: { version: -1, answer: undefined },
+    host: hostFacts(linux, settings),
+    sandboxImage: sandboxImages(puller, {
+      reference: config.images.sandbox_image,
+      snapshotter,
+    }),
+    unpackImage: async (name, snapshotter, signal) => {
+      await registry.unpack({ name, snapshotter }, { signal });
+    },
+    nodeHostname: () => nodeHostname(linux),
+    nowNs: clock(),
+    containerdVersion: () => version,
+    describeConfig: () => statusConfig(config, settings),
+  };
+  return {
+    containerd,
+    namespace,
+    deps,
+    imageStore,
+    imageDeps: {
+      store: imageStore,
+      images: containerd.images,
+      content: containerd.content,
+      puller: imagePuller(puller),
+      usage,
+      settings,
+    },
+    readVersion: async (signal) => {
+      version = (await containerd.version({ signal })).version;
+    },
+    close: () => {
+      network.close();
+      containerd.close();
+    },
+  };
+}
+
+function openNetwork({ config, peers }: Start) {
+  const { conf_dir, bin_dirs, cache_dir, max_conf_num, plugin_timeout } = config.cni;
+  const plugins = callChannel<PluginService>(peers.cni, "cni");
+  return openCniNetworks({
+    confDir: conf_dir,
+    binDirs: bin_dirs,
+    cacheDir: cache_dir,
+    maxConfNum: max_conf_num,
+    pluginTimeoutMs: plugin_timeout,
+    runPlugin: (call, signal) =>
+      plugins.runPlugin(call, { signal, timeoutMs: call.timeoutMs + PLUGIN_SLACK_MS }),
+  });
+}
+
+/** Now, in nanoseconds since the epoch; never the same twice, so that times tell the order. */
+function clock(): () => bigint {
+  let last = 0n;
+  return () => {
+    const now = BigInt(Date.now()) * 1_000_000n;
+    last = now > last ? now : last + 1n;
+    return last;
+  };
+}

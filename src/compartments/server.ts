@@ -1,0 +1,100 @@
+/**
+ * The server compartment: the CRI, the domain and containerd's client. It runs no program and
+ * reaches no network but its two unix sockets.
+ */
+import { CriError } from "../base/errors.ts";
+import { logger } from "../base/log.ts";
+import { containerExited } from "../containers/exited.ts";
+import { recoverContainers } from "../containers/recover.ts";
+import { resyncContainers } from "../containers/resync.ts";
+import { imageService } from "../cri/image_service.ts";
+import { serveCri } from "../cri/server.ts";
+import { toService } from "../cri/service_definition.ts";
+import { runtimeService } from "../cri/services.ts";
+import { followEvents } from "../events/events.ts";
+import { ImageServiceDefinition, RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
+import { podExited } from "../pods/exited.ts";
+import { recoverPods } from "../pods/recover.ts";
+import { resyncPods } from "../pods/resync.ts";
+import { sweepOrphans } from "../pods/sweep.ts";
+import { compose, type Composition } from "./composition.ts";
+import { compartmentMain, type Running } from "./start.ts";
+
+const log = logger("server");
+
+const MIB = 1024 * 1024;
+
+/** Between two tries to recover while containerd isn't there. */
+const RECOVER_RETRY_MS = 500;
+
+/** Answered before everything is known: who we are, and why we aren't ready. */
+const ALWAYS_ANSWERED = new Set(["Version", "Status", "RuntimeConfig"]);
+
+compartmentMain("server", async (start): Promise<Running> => {
+  const parts = compose(start);
+  const state = { isRecovered: false };
+  const gate = (method: string) => {
+    if (state.isRecovered || ALWAYS_ANSWERED.has(method)) return;
+    throw new CriError("unavailable", "The daemon has just started and is finding its pods again", {
+      remedy: "try again in a moment; if it stays so, its log says what it waits for",
+    });
+  };
+  const server = await serveCri({
+    listen: start.config.listen,
+    services: [
+      toService(RuntimeServiceDefinition, runtimeService(parts.deps), gate),
+      toService(ImageServiceDefinition, imageService(parts.imageDeps), gate),
+    ],
+    maxMessageBytes: start.config.cri.max_message_mib * MIB,
+  });
+  const recovered = recover(parts, start.stopping).then(() => {
+    state.isRecovered = true;
+  });
+  recovered.catch((error) => log.error("Recovery failed: {error}", { error }));
+  return {
+    stop: async () => {
+      await server.stop();
+      parts.close();
+    },
+  };
+});
+
+/** Events first, so that nothing falls between; then what containerd knows, until it is known. */
+async function recover(parts: Composition, stopping: AbortSignal): Promise<void> {
+  const { deps, containerd, imageStore } = parts;
+  const began = performance.now();
+  void followEvents({
+    containerd,
+    containers: deps.containers,
+    sandboxes: deps.sandboxes,
+    containerExited: (id, exit) => containerExited(deps, id, exit),
+    podExited: (id) => podExited(deps, id),
+    oomKilled: (id) => void deps.oomKilled.add(id),
+    imageChanged: (name) => imageStore.refresh(name, stopping),
+    resync: async () => {
+      await imageStore.load(stopping);
+      await resyncContainers(deps, stopping);
+      await resyncPods(deps, stopping);
+    },
+  }, stopping);
+  for (let tries = 0;; tries++) {
+    try {
+      await containerd.namespaces.ensure(parts.namespace, { signal: stopping });
+      await parts.readVersion(stopping);
+      await Promise.all([imageStore.load(stopping), recoverPods(deps, stopping)]);
+      await recoverContainers(deps, stopping);
+      await sweepOrphans(deps);
+      break;
+    } catch (error) {
+      if (stopping.aborted) return;
+      if (tries === 0) log.error("Cannot find the pods yet, trying on: {error}", { error });
+      await new Promise((resolve) => setTimeout(resolve, RECOVER_RETRY_MS));
+    }
+  }
+  log.info("Found {pods} pods, {containers} containers and {images} images in {ms} ms", {
+    pods: deps.sandboxes.size,
+    containers: deps.containers.size,
+    images: imageStore.list().length,
+    ms: Math.round(performance.now() - began),
+  });
+}

@@ -1,0 +1,61 @@
+/** The one place where gRPC codes of containerd become kinds of our own. */
+import { CriError, during, type Kind, toCriError } from "../base/errors.ts";
+
+/** Codes by number: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
+const KIND_OF_CODE: readonly Kind[] = [
+  "internal", // 0 OK, never an error: an answer that says OK and yet failed is a bug
+  "cancelled", // 1
+  "internal", // 2 UNKNOWN: containerd wraps errors of runc and of shims without a code
+  "invalidArgument", // 3
+  "deadlineExceeded", // 4
+  "notFound", // 5
+  "alreadyExists", // 6
+  "permissionDenied", // 7
+  "resourceExhausted", // 8
+  "failedPrecondition", // 9
+  "failedPrecondition", // 10 ABORTED: the object changed between reading and writing it
+  "invalidArgument", // 11 OUT_OF_RANGE: an offset that the object doesn't have
+  "unimplemented", // 12
+  "internal", // 13
+  "unavailable", // 14: also a content reference that another writer holds
+  "internal", // 15 DATA_LOSS
+  "permissionDenied", // 16 UNAUTHENTICATED
+];
+
+/** The kind of failure that a gRPC status code of containerd stands for. */
+export function kindOfCode(code: number): Kind {
+  return KIND_OF_CODE[code] ?? "internal";
+}
+
+export interface FailedCall {
+  /** What was tried, such as `start task "a1b2"`. */
+  action: string;
+  code: number;
+  details: string;
+  /** Where the connection goes, if it is down. */
+  downAddress: string | undefined;
+}
+
+/** A call that containerd refused, or that never reached it, as a CriError. */
+export function callFailed({ action, code, details, downAddress }: FailedCall): CriError {
+  const kind = kindOfCode(code);
+  if (kind !== "unavailable" || downAddress === undefined) {
+    return new CriError(kind, `Cannot ${action}: ${details}`);
+  }
+  return new CriError(kind, `Cannot ${action}: no connection to containerd`, {
+    cause: new Error(details),
+    remedy: downRemedy(downAddress),
+  });
+}
+
+/** A call that its signal ended; a reason that isn't an error of a known kind is a cancellation. */
+export function callAborted(action: string, signal: AbortSignal): CriError {
+  const reason = toCriError(signal.reason);
+  const isKnown = reason === signal.reason || reason.kind !== "internal";
+  return during(`Cannot ${action}`, reason, isKnown ? reason.kind : "cancelled");
+}
+
+/** What to do when nothing answers at containerd's address. */
+export function downRemedy(address: string): string {
+  return `is containerd running, and is ${address} its socket?`;
+}

@@ -1,0 +1,27 @@
+/** Options for runtimes, as containerd's shims take them. */
+import { Options } from "../gen/containerd/types/runc/options/oci.ts";
+import type { TypedAny } from "./types.ts";
+
+export interface RuncOptions {
+  /** Name or path of the runc executable, "" for `runc` on the shim's PATH. */
+  binaryName?: string;
+  /** Where runc keeps its state. */
+  root?: string;
+  /** Cgroups through systemd instead of the file system. */
+  systemdCgroup?: boolean;
+  /** Owner of the stdio pipes: the pod's root under user namespaces. */
+  ioUid?: number;
+  ioGid?: number;
+  noPivotRoot?: boolean;
+  noNewKeyring?: boolean;
+  /** The cgroup of the shim itself. */
+  shimCgroup?: string;
+}
+
+/** Options of `io.containerd.runc.v2`, the same message in containerd 1.6 and 2.x. */
+export function runcOptions(options: RuncOptions): TypedAny {
+  return {
+    typeUrl: "containerd.runc.v1.Options",
+    value: Options.encode(Options.fromPartial(options)).finish(),
+  };
+}

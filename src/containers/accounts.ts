@@ -1,0 +1,83 @@
+/** The users and groups of an image: its own passwd and group files, read once an image. */
+import { removePath } from "../base/gone.ts";
+import type { ContainerId } from "../base/id.ts";
+import type { Mount } from "../containerd/mount.ts";
+import type { Image } from "../images/image.ts";
+import { lookupDir } from "../state/folders.ts";
+import type { Settings } from "../state/settings.ts";
+
+/** Texts of /etc/passwd and /etc/group, "" where an image has none. */
+export interface Accounts {
+  readonly passwd: string;
+  readonly group: string;
+}
+
+/** A passwd file above this is hostile or broken, and not worth the memory. */
+const MAX_BYTES = 1024 * 1024;
+
+/** Images whose accounts are kept in memory. */
+const MAX_KNOWN = 500;
+
+export interface AccountsDeps {
+  readonly settings: Pick<Settings, "rootDir" | "stateDir" | "netnsDir">;
+  /** By chain id: the content under one never changes. */
+  readonly accounts: Map<string, Accounts>;
+  readonly linux: {
+    mountAll(mounts: Mount[], target: string): void;
+    unmount(target: string): void;
+    /** Reads a regular file below a root, following links inside that root only. */
+    readInRoot(root: string, path: string, maxBytes: number): Promise<string | undefined>;
+  };
+}
+
+/** What an earlier container of the image has read. */
+export function knownAccounts(deps: AccountsDeps, image: Image): Accounts | undefined {
+  return deps.accounts.get(image.chainId);
+}
+
+/** Mounts a fresh root filesystem read-only for a moment and reads its accounts. */
+export async function lookUpAccounts(
+  deps: AccountsDeps,
+  { id, image, rootfs }: { id: ContainerId; image: Image; rootfs: Mount[] },
+): Promise<Accounts> {
+  const target = lookupDir(deps.settings, id);
+  await Deno.mkdir(target, { recursive: true, mode: 0o700 });
+  try {
+    deps.linux.mountAll(rootfs.map(readOnly), target);
+    const [passwd = "", group = ""] = await Promise.all([
+      deps.linux.readInRoot(target, "/etc/passwd", MAX_BYTES),
+      deps.linux.readInRoot(target, "/etc/group", MAX_BYTES),
+    ]);
+    const accounts = { passwd, group };
+    remember(deps.accounts, image.chainId, accounts);
+    return accounts;
+  } finally {
+    deps.linux.unmount(target);
+    await removePath(target);
+  }
+}
+
+/** The same content without a place to write to: an overlay of its layers alone. */
+function readOnly(mount: Mount): Mount {
+  if (mount.type !== "overlay") {
+    return { ...mount, options: [...without(mount.options, "rw"), "ro"] };
+  }
+  const upper = option(mount.options, "upperdir=");
+  const lower = option(mount.options, "lowerdir=");
+  const rest = mount.options.filter((name) => !/^(upperdir|lowerdir|workdir)=/.test(name));
+  return { ...mount, options: [...rest, `lowerdir=${upper}:${lower}`, "ro"] };
+}
+
+function without(options: string[], name: string): string[] {
+  return options.filter((option) => option !== name);
+}
+
+function option(options: string[], prefix: string): string {
+  return options.find((name) => name.startsWith(prefix))?.slice(prefix.length) ?? "";
+}
+
+function remember(known: Map<string, Accounts>, chainId: string, accounts: Accounts): void {
+  const oldest = known.keys().next();
+  if (known.size >= MAX_KNOWN && !oldest.done) known.delete(oldest.value);
+  known.set(chainId, accounts);
+}

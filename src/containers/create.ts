@@ -1,0 +1,177 @@
+/**
+ * Step 6 of 7: a container, from the request to Created.
+ *
+ *   1  check the pod and the image, reserve the name    undo: release the name
+ *   2  record the container in containerd               undo: delete the record
+ *   3  its root filesystem, folder and user             undo: remove them
+ *   ·  publish: Created
+ *
+ * The runtime spec needs the user, and the user needs the image's own passwd file. That is read once
+ * an image; the first container of an image is recorded with an empty spec that is filled in then.
+ */
+import { both } from "../base/both.ts";
+import { CriError, during, isKind } from "../base/errors.ts";
+import type { Flights } from "../base/flights.ts";
+import { removePath } from "../base/gone.ts";
+import type { ContainerId } from "../base/id.ts";
+import { logger } from "../base/log.ts";
+import { Operation } from "../base/operation.ts";
+import type { Containerd } from "../containerd/client.ts";
+import type { Mount } from "../containerd/mount.ts";
+import { CreateContainerRequest } from "../gen/cri/v1/api.ts";
+import type { Container } from "../state/containers.ts";
+import { containerDir } from "../state/folders.ts";
+import { SPEC_TYPE } from "../state/labels.ts";
+import type { NameRegistry } from "../state/names.ts";
+import { podName } from "../state/sandboxes.ts";
+import { type AccountsDeps, knownAccounts, lookUpAccounts } from "./accounts.ts";
+import { writeCheckpoint } from "./checkpoints.ts";
+import { makePlan, type Plan, type PlanDeps, specPlan } from "./plan.ts";
+import { deleteContainerRecord, EMPTY_SPEC, recordContainer } from "./record.ts";
+import { removeSnapshot } from "./snapshot.ts";
+import { buildContainerSpec, type BuiltSpec, type SpecDeps } from "./spec.ts";
+import { makeVolumes } from "./volumes.ts";
+
+const log = logger("containers");
+
+export type CreateDeps = PlanDeps & SpecDeps & AccountsDeps & {
+  readonly containerd: Pick<Containerd, "containers" | "snapshots">;
+  readonly names: NameRegistry;
+  readonly containerFlights: Flights<ContainerId>;
+  /** Unpacks an image that another client of containerd stored without unpacking it. */
+  unpackImage(name: string, snapshotter: string, signal: AbortSignal): Promise<void>;
+};
+
+/**
+ * Makes a container in a ready pod. The same request again joins the one in progress.
+ *
+ * @throws CriError notFound for the pod or image, failedPrecondition when the pod isn't ready,
+ *   alreadyExists for a name in use, and what the steps throw
+ */
+export function createContainer(
+  deps: CreateDeps,
+  request: CreateContainerRequest,
+  signal: AbortSignal,
+): Promise<ContainerId> {
+  const plan = makePlan(deps, request);
+  const { container, pod } = plan;
+  const { name } = container.metadata;
+  const fingerprint = CreateContainerRequest.encode(request).finish().toBase64();
+  return deps.containerFlights.join({ name, request: fingerprint, signal }, (signal) => {
+    const own = container.metadata.config.metadata?.name;
+    const what = `create container ${own} (${container.id}) in pod ${podName(pod)} (${pod.id})`;
+    const operation = new Operation(what, signal);
+    return { operation, result: create(deps, operation, plan) };
+  });
+}
+
+async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<ContainerId> {
+  const { container, pod } = plan;
+  const { id, metadata } = container;
+  try {
+    await op.step("reserve the name", () => deps.names.reserve(metadata.name, id), () => {
+      deps.names.release(id);
+    });
+    const accounts = knownAccounts(deps, plan.image);
+    const early = accounts && buildContainerSpec(deps, specPlan(deps, plan, accounts));
+    await op.step(
+      "record the container",
+      () => recordContainer(deps, { ...plan, spec: early?.bytes ?? EMPTY_SPEC }, op.signal),
+      (signal) => deleteContainerRecord(deps, id, signal),
+    );
+    const [rootfs] = await both(
+      op.signal,
+      (signal) =>
+        op.step(
+          "prepare the root filesystem",
+          () => prepareRootfs(deps, plan, signal),
+          (signal) => removeSnapshot(deps, container, signal),
+        ),
+      () =>
+        op.step(
+          "write the checkpoint",
+          () => makeFolder(deps, plan),
+          () => removePath(containerDir(deps.settings, id)),
+        ),
+    );
+    const { user } = early ??
+      await op.step("look up the user", () => completeSpec(deps, { plan, rootfs }, op.signal));
+    if (deps.sandboxes.find(pod.id)?.state.kind !== "ready") {
+      throw new CriError("failedPrecondition", `Pod ${podName(pod)} was stopped meanwhile`);
+    }
+    op.undo.keep();
+    deps.containers.add({ ...container, user });
+    log.info("Container {container} of pod {pod} is created", {
+      container: metadata.config.metadata?.name,
+      containerId: id,
+      pod: podName(pod),
+      sandboxId: pod.id,
+    });
+    return id;
+  } catch (error) {
+    throw await failed(deps, op, { container, error });
+  }
+}
+
+async function prepareRootfs(
+  deps: CreateDeps,
+  { container, image }: Plan,
+  signal: AbortSignal,
+): Promise<Mount[]> {
+  const { snapshotter, snapshotKey } = container;
+  const snapshots = deps.containerd.snapshots(snapshotter);
+  const prepare = () => snapshots.prepare(snapshotKey, image.chainId, new Map(), { signal });
+  try {
+    return await prepare();
+  } catch (error) {
+    const [name] = image.names;
+    if (!isKind(error, "notFound") || name === undefined) throw error;
+    await deps.unpackImage(name, snapshotter, signal);
+    return await prepare();
+  }
+}
+
+async function makeFolder(deps: CreateDeps, { container, image }: Plan): Promise<void> {
+  const { id, createdAtNs, state } = container;
+  await Deno.mkdir(containerDir(deps.settings, id), { recursive: true, mode: 0o711 });
+  await makeVolumes(deps.settings, { container, image });
+  await writeCheckpoint(deps.settings, id, { createdAtNs, state });
+}
+
+async function completeSpec(
+  deps: CreateDeps,
+  { plan, rootfs }: { plan: Plan; rootfs: Mount[] },
+  signal: AbortSignal,
+): Promise<BuiltSpec> {
+  const { id } = plan.container;
+  const accounts = await lookUpAccounts(deps, { id, image: plan.image, rootfs });
+  const built = buildContainerSpec(deps, specPlan(deps, plan, accounts));
+  const spec = { typeUrl: SPEC_TYPE, value: built.bytes };
+  await deps.containerd.containers.update({ id, spec }, ["spec"], { signal });
+  return built;
+}
+
+/** Takes everything back; what can't be taken back stays listed as Exited until it is removed. */
+async function failed(
+  deps: CreateDeps,
+  op: Operation,
+  { container, error }: { container: Container; error: unknown },
+): Promise<unknown> {
+  const leftovers = await op.undo.run();
+  const failure = during(`Cannot ${op.what}`, error);
+  if (leftovers.length === 0) return failure;
+  failure.leftovers = leftovers;
+  const { createdAtNs } = container;
+  deps.containers.add({
+    ...container,
+    state: {
+      kind: "exited",
+      startedAtNs: 0n,
+      finishedAtNs: createdAtNs,
+      exitCode: 128,
+      reason: "CreateError",
+      message: failure.message,
+    },
+  });
+  return failure;
+}

@@ -1,0 +1,109 @@
+/** A container's process has ended: its log is completed, its task deleted, its exit recorded. */
+import type { ContainerId } from "../base/id.ts";
+import type { KeyedLock } from "../base/keyed_lock.ts";
+import { logger } from "../base/log.ts";
+import type { Containerd } from "../containerd/client.ts";
+import type { Exit } from "../containerd/tasks.ts";
+import type { LogService } from "../logs/service.ts";
+import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
+import type { Settings } from "../state/settings.ts";
+import { type ExitedState, exitReason } from "../state/status.ts";
+import { writeCheckpoint } from "./checkpoints.ts";
+import { deleteTask } from "./task.ts";
+
+const log = logger("containers");
+
+/** Children of the process may hold its stdio open for ever; their output is cut off then. */
+const DRAIN_TIMEOUT_MS = 10_000;
+
+/** An exit is recorded whatever its shim does; a task left behind goes with the container. */
+const EXIT_TIMEOUT_MS = 60_000;
+
+export interface ExitedDeps {
+  readonly containerd: Pick<Containerd, "tasks">;
+  readonly containers: ContainerStore;
+  readonly logs: Pick<LogService, "drained" | "close">;
+  readonly containerLocks: KeyedLock<ContainerId>;
+  /** Containers that the kernel killed for memory, as containerd's events told. */
+  readonly oomKilled: Set<ContainerId>;
+  readonly settings: Settings;
+}
+
+/**
+ * Records the exit of a running container. Told twice, by an event and by a stop, it is done once;
+ * whoever waits for it finds the container Exited and its log complete.
+ */
+export async function containerExited(
+  deps: ExitedDeps,
+  id: ContainerId,
+  exit: Exit,
+): Promise<void> {
+  const signal = AbortSignal.timeout(EXIT_TIMEOUT_MS);
+  await deps.containerLocks.run(id, signal, async () => {
+    const container = deps.containers.find(id);
+    if (container === undefined) return;
+    if (container.state.kind !== "running" && container.state.kind !== "unknown") return;
+    // The shim closes the FIFOs when its task is deleted at the latest, which completes the log.
+    await deleteEndedTask(deps, container, signal);
+    await drainLog(deps, container);
+    const state = exitedState(deps, container, exit);
+    await writeCheckpoint(deps.settings, id, { createdAtNs: container.createdAtNs, state });
+    deps.oomKilled.delete(id);
+    deps.containers.update(id, { state });
+    log.info("Container {container} exited with {exitCode}", {
+      container: containerLabel(container),
+      containerId: id,
+      sandboxId: container.metadata.sandboxId,
+      exitCode: state.exitCode,
+      reason: state.reason,
+    });
+  });
+}
+
+async function deleteEndedTask(
+  deps: ExitedDeps,
+  container: Container,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await deleteTask(deps.containerd.tasks, container.id, signal);
+  } catch (error) {
+    log.warn("Cannot delete the task of container {container} yet: {error}", {
+      container: containerLabel(container),
+      containerId: container.id,
+      error,
+    });
+  }
+}
+
+async function drainLog(deps: ExitedDeps, container: Container): Promise<void> {
+  const { id } = container;
+  try {
+    const drained = await deps.logs.drained({ containerId: id, timeoutMs: DRAIN_TIMEOUT_MS });
+    if (!drained.complete) {
+      log.warn("Container {container} left processes that hold its output open", {
+        container: containerLabel(container),
+        containerId: id,
+      });
+    }
+    await deps.logs.close({ containerId: id });
+  } catch (error) {
+    log.error("Cannot complete the log of container {container}: {error}", {
+      container: containerLabel(container),
+      containerId: id,
+      error,
+    });
+  }
+}
+
+function exitedState(deps: ExitedDeps, { id, state }: Container, exit: Exit): ExitedState {
+  const oomKilled = deps.oomKilled.has(id);
+  return {
+    kind: "exited",
+    startedAtNs: state.kind === "running" || state.kind === "unknown" ? state.startedAtNs : 0n,
+    finishedAtNs: exit.exitedAtNs,
+    exitCode: exit.exitCode,
+    reason: exitReason(exit.exitCode, oomKilled),
+    message: "",
+  };
+}

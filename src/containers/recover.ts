@@ -1,0 +1,174 @@
+/**
+ * Containers after a start of this daemon, from three sources: the record (what it is), the
+ * checkpoint (what this daemon last knew) and the task (what is true now).
+ *
+ *   task      checkpoint   state
+ *   running   any          running; its log goes on
+ *   stopped   any          exited as the task says; its log is completed, its task deleted
+ *   none      exited       exited as the checkpoint says
+ *   none      running      exited, and nobody knows how: 255, ContainerStatusUnknown
+ *   none      created      created
+ *   none      none         half created: exited, so that it is removed
+ *   silent    any          unknown: its shim doesn't answer
+ */
+import { logger } from "../base/log.ts";
+import type { ContainerId } from "../base/id.ts";
+import type { Containerd } from "../containerd/client.ts";
+import type { ContainerRecord } from "../containerd/containers.ts";
+import type { LogService } from "../logs/service.ts";
+import type { Checkpoint } from "../state/checkpoint.ts";
+import type { Container, ContainerStore } from "../state/containers.ts";
+import { stdioDir } from "../state/folders.ts";
+import { CONTAINER_METADATA, KIND, KIND_CONTAINER } from "../state/labels.ts";
+import { type ContainerMetadata, decodeContainerMetadata } from "../state/metadata.ts";
+import type { NameRegistry } from "../state/names.ts";
+import type { Settings } from "../state/settings.ts";
+import type { ContainerState } from "../state/status.ts";
+import { readCheckpoint, writeCheckpoint } from "./checkpoints.ts";
+import { containerExited, type ExitedDeps } from "./exited.ts";
+import { userOfSpec } from "./spec.ts";
+import { findTask, type FoundTask } from "./task.ts";
+
+const log = logger("containers");
+
+/** How kubelets know an exit that nobody saw. */
+const UNKNOWN_EXIT_CODE = 255;
+const UNKNOWN_REASON = "ContainerStatusUnknown";
+
+export interface RecoverDeps extends ExitedDeps {
+  readonly containerd: Pick<Containerd, "containers" | "tasks">;
+  readonly containers: ContainerStore;
+  readonly logs: ExitedDeps["logs"] & Pick<LogService, "open" | "attached">;
+  readonly names: NameRegistry;
+  readonly settings: Settings;
+  nowNs(): bigint;
+}
+
+/** Fills the store from containerd and goes on with the logs. Known containers stay as they are. */
+export async function recoverContainers(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
+  const filter = `labels.${JSON.stringify(KIND)}==${KIND_CONTAINER}`;
+  const containers: Promise<void>[] = [];
+  for await (const record of deps.containerd.containers.list([filter], { signal })) {
+    const metadata = readMetadata(record);
+    if (metadata === undefined || deps.containers.find(metadata.id) !== undefined) continue;
+    containers.push(recoverContainer(deps, { record, metadata }, signal));
+  }
+  await Promise.all(containers);
+}
+
+/** One broken record is set aside and reported, never a reason not to start. */
+function readMetadata(record: ContainerRecord): ContainerMetadata | undefined {
+  const extension = record.extensions.get(CONTAINER_METADATA);
+  try {
+    if (extension === undefined) throw new Error(`there is no extension ${CONTAINER_METADATA}`);
+    const metadata = decodeContainerMetadata(extension.value);
+    if (metadata.id !== record.id) throw new Error(`it says it is ${metadata.id}`);
+    return metadata;
+  } catch (error) {
+    log.error(
+      "The record of container {containerId} is broken and left out: {error}; " +
+        "remove it with: ctr -n k8s.io containers delete {containerId}",
+      { containerId: record.id, error },
+    );
+    return undefined;
+  }
+}
+
+async function recoverContainer(
+  deps: RecoverDeps,
+  { record, metadata }: { record: ContainerRecord; metadata: ContainerMetadata },
+  signal: AbortSignal,
+): Promise<void> {
+  const { id } = metadata;
+  const checkpoint = await readGoodCheckpoint(deps, id);
+  // A container that ended has no task: it needn't be asked for, which counts with 1,000 of them.
+  const isOver = checkpoint?.state.kind === "exited";
+  const task = isOver ? "none" : await findTask(deps.containerd.tasks, id, signal);
+  const createdAtNs = checkpoint?.createdAtNs ?? record.createdAtNs;
+  const state = stateOf(deps, { task, checkpoint });
+  const container: Container = {
+    id,
+    metadata,
+    createdAtNs,
+    state,
+    snapshotter: record.snapshotter,
+    snapshotKey: record.snapshotKey,
+    user: userOfSpec(record.spec?.value),
+  };
+  deps.names.reserve(metadata.name, id);
+  deps.containers.add(container);
+  if (state.kind !== "running" && state.kind !== "unknown") {
+    await settle(deps, container, checkpoint);
+    return;
+  }
+  await resumeLog(deps, container);
+  if (typeof task === "object" && task.status === "stopped") await containerExited(deps, id, task);
+}
+
+async function readGoodCheckpoint(
+  deps: RecoverDeps,
+  id: ContainerId,
+): Promise<Checkpoint | undefined> {
+  try {
+    return await readCheckpoint(deps.settings, id);
+  } catch (error) {
+    log.error("The checkpoint of container {containerId} is lost: {error}", {
+      containerId: id,
+      error,
+    });
+    return undefined;
+  }
+}
+
+function stateOf(
+  deps: RecoverDeps,
+  { task, checkpoint }: { task: FoundTask; checkpoint: Checkpoint | undefined },
+): ContainerState {
+  const known = checkpoint?.state;
+  const startedAtNs = known === undefined || known.kind === "created" ? 0n : known.startedAtNs;
+  if (task === "silent") return { kind: "unknown", startedAtNs };
+  // A task that was made and not started: the start died half way, and is taken as failed.
+  if (task !== "none" && task.status !== "created") {
+    return { kind: "running", pid: task.pid, startedAtNs: startedAtNs || deps.nowNs() };
+  }
+  if (known?.kind === "exited" || (known?.kind === "created" && task === "none")) return known;
+  return {
+    kind: "exited",
+    startedAtNs,
+    finishedAtNs: deps.nowNs(),
+    exitCode: UNKNOWN_EXIT_CODE,
+    reason: UNKNOWN_REASON,
+    message: "It ended while the daemon was away, and nobody saw how",
+  };
+}
+
+/** Keeps what was found out, so that the next start finds it out no differently. */
+async function settle(
+  deps: RecoverDeps,
+  { id, createdAtNs, state }: Container,
+  checkpoint: Checkpoint | undefined,
+): Promise<void> {
+  if (checkpoint === undefined || checkpoint.state.kind === state.kind) return;
+  await writeCheckpoint(deps.settings, id, { createdAtNs, state });
+}
+
+async function resumeLog(deps: RecoverDeps, { id, metadata }: Container): Promise<void> {
+  const { config, logPath } = metadata;
+  try {
+    await deps.logs.open({
+      containerId: id,
+      dir: stdioDir(deps.settings, id),
+      logPath,
+      terminal: config.tty,
+      stdin: config.stdin,
+      maxLineBytes: deps.settings.maxLogLineBytes,
+      resume: true,
+    });
+    await deps.logs.attached({ containerId: id });
+  } catch (error) {
+    log.error("The log of container {containerId} can't go on: {error}", {
+      containerId: id,
+      error,
+    });
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Step 7 of 7: a created container runs.
+ *
+ *   1  open its stdio, with the log writer on it        undo: close it
+ *   2  create the task                                  undo: end the task
+ *   3  start it, write the checkpoint
+ *   ·  publish: Running
+ *
+ * A container that can't be started is Exited with reason StartError, as the kubelet expects.
+ */
+import { both } from "../base/both.ts";
+import { CriError, during } from "../base/errors.ts";
+import type { ContainerId } from "../base/id.ts";
+import type { KeyedLock } from "../base/keyed_lock.ts";
+import { logger } from "../base/log.ts";
+import { Operation } from "../base/operation.ts";
+import type { Containerd } from "../containerd/client.ts";
+import type { Mount } from "../containerd/mount.ts";
+import type { LogService } from "../logs/service.ts";
+import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
+import { stdioDir } from "../state/folders.ts";
+import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
+import type { Settings } from "../state/settings.ts";
+import type { ContainerState } from "../state/status.ts";
+import { writeCheckpoint } from "./checkpoints.ts";
+import { endTask } from "./task.ts";
+
+const log = logger("containers");
+
+/** The exit code of a container whose program could not be started. */
+const START_ERROR_CODE = 128;
+
+export interface StartDeps {
+  readonly containerd: Pick<Containerd, "tasks" | "snapshots">;
+  readonly containers: ContainerStore;
+  readonly sandboxes: SandboxStore;
+  readonly logs: Pick<LogService, "open" | "attached" | "close">;
+  readonly containerLocks: KeyedLock<ContainerId>;
+  readonly settings: Settings;
+  nowNs(): bigint;
+}
+
+/**
+ * Starts a created container.
+ *
+ * @throws CriError notFound, failedPrecondition when it is not in the state Created or its pod is
+ *   not ready, and what the steps throw
+ */
+export async function startContainer(
+  deps: StartDeps,
+  idOrPrefix: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id } = deps.containers.get(idOrPrefix);
+  await deps.containerLocks.run(id, signal, async () => {
+    const container = deps.containers.get(id);
+    const pod = deps.sandboxes.get(container.metadata.sandboxId);
+    const what = `start container ${containerLabel(container)} (${id}) of pod ${podName(pod)}`;
+    check(container, { pod, what });
+    const op = new Operation(what, signal);
+    await start(deps, op, { container, pod });
+  });
+}
+
+function check(container: Container, { pod, what }: { pod: Sandbox; what: string }): void {
+  if (container.state.kind !== "created") {
+    throw new CriError("failedPrecondition", `Cannot ${what}: it is ${container.state.kind}`, {
+      remedy: "only a created container can be started",
+    });
+  }
+  if (pod.state.kind !== "ready") {
+    throw new CriError("failedPrecondition", `Cannot ${what}: the pod is not ready`);
+  }
+}
+
+async function start(
+  deps: StartDeps,
+  op: Operation,
+  { container, pod }: { container: Container; pod: Sandbox },
+): Promise<void> {
+  const { id, createdAtNs } = container;
+  try {
+    const [stdio, rootfs] = await op.step(
+      "open the log and find the root filesystem",
+      () =>
+        both(
+          op.signal,
+          () => openStdio(deps, container),
+          (signal) => rootfsOf(deps, container, signal),
+        ),
+      () => deps.logs.close({ containerId: id }),
+    );
+    await op.step(
+      "create the task",
+      () => deps.containerd.tasks.create({ id, rootfs, ...stdio }, { signal: op.signal }),
+      async (signal) => void await endTask(deps.containerd.tasks, id, signal),
+    );
+    await deps.logs.attached({ containerId: id });
+    const pid = await op.step("start the task", () =>
+      deps.containerd.tasks.start(id, {
+        signal: op.signal,
+      }));
+    const state: ContainerState = { kind: "running", pid, startedAtNs: deps.nowNs() };
+    await op.step(
+      "write the checkpoint",
+      () => writeCheckpoint(deps.settings, id, { createdAtNs, state }),
+    );
+    op.undo.keep();
+    deps.containers.update(id, { state });
+    log.info("Container {container} of pod {pod} is running", {
+      container: containerLabel(container),
+      containerId: id,
+      pod: podName(pod),
+      pid,
+    });
+  } catch (error) {
+    throw await failed(deps, op, { container, error });
+  }
+}
+
+function rootfsOf(deps: StartDeps, container: Container, signal: AbortSignal): Promise<Mount[]> {
+  return deps.containerd.snapshots(container.snapshotter).mounts(container.snapshotKey, { signal });
+}
+
+async function openStdio(deps: StartDeps, { id, metadata }: Container) {
+  const { config, logPath } = metadata;
+  const stdio = await deps.logs.open({
+    containerId: id,
+    dir: stdioDir(deps.settings, id),
+    logPath,
+    terminal: config.tty,
+    stdin: config.stdin,
+    maxLineBytes: deps.settings.maxLogLineBytes,
+    resume: false,
+  });
+  return { ...stdio, terminal: config.tty };
+}
+
+async function failed(
+  deps: StartDeps,
+  op: Operation,
+  { container, error }: { container: Container; error: unknown },
+): Promise<unknown> {
+  const { id, createdAtNs } = container;
+  const leftovers = await op.undo.run();
+  const failure = during(`Cannot ${op.what}`, error);
+  failure.leftovers = leftovers;
+  // A caller that went away may try again; a program that can't be started never will.
+  if (op.signal.aborted && leftovers.length === 0) return failure;
+  const state: ContainerState = {
+    kind: "exited",
+    startedAtNs: 0n,
+    finishedAtNs: deps.nowNs(),
+    exitCode: START_ERROR_CODE,
+    reason: "StartError",
+    message: failure.message,
+  };
+  await writeCheckpoint(deps.settings, id, { createdAtNs, state });
+  deps.containers.update(id, { state });
+  return failure;
+}

@@ -1,0 +1,131 @@
+/**
+ * The one wrapper around every RPC: deadline and cancellation become a signal, what is thrown becomes
+ * a status, each call is logged once. grpc-js awaits no handler, so nothing may escape from here.
+ */
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerWritableStream,
+} from "@grpc/grpc-js";
+import { invalidArgument } from "../base/errors.ts";
+import { logger } from "../base/log.ts";
+import type { Encoded } from "../state/encoded.ts";
+import { type GrpcStatus, toGrpcStatus } from "./status.ts";
+
+const log = logger("cri");
+
+/** A request as it came off the wire: bytes that aren't a message of the type are an answer too. */
+export type Decoded<Q> = { readonly request: Q } | { readonly broken: unknown };
+
+/** Handlers get the decoded request and a signal that ends with the caller's interest. */
+export type UnaryHandler<Q, S> = (
+  request: Q,
+  signal: AbortSignal,
+) => Promise<S | Encoded> | S | Encoded;
+export type StreamHandler<Q, S> = (request: Q, signal: AbortSignal) => AsyncIterable<S | Encoded>;
+
+export interface Method {
+  readonly name: string;
+  /** Reads are asked for many times a second and logged at debug. */
+  readonly isRead: boolean;
+}
+
+/** What both kinds of call have in common. */
+interface AnyCall {
+  on(event: "cancelled", listener: () => void): unknown;
+  getDeadline(): Date | number;
+}
+
+export function unary<Q, S>(
+  method: Method,
+  handler: UnaryHandler<Q, S>,
+): handleUnaryCall<Decoded<Q>, S | Encoded> {
+  return (call, callback) => {
+    const started = performance.now();
+    const signal = signalOf(call);
+    respond(call.request, handler, signal).then((response) => {
+      logDone(method, started);
+      callback(null, response);
+    }, (error) => {
+      logFailed(method, started, error);
+      callback(toGrpcStatus(error));
+    });
+  };
+}
+
+async function respond<Q, S>(
+  decoded: Decoded<Q>,
+  handler: UnaryHandler<Q, S>,
+  signal: AbortSignal,
+): Promise<S | Encoded> {
+  return await handler(requestOf(decoded), signal);
+}
+
+export function serverStream<Q, S>(
+  method: Method,
+  handler: StreamHandler<Q, S>,
+): handleServerStreamingCall<Decoded<Q>, S | Encoded> {
+  return (call) => {
+    const started = performance.now();
+    const signal = signalOf(call);
+    pump(call, handler, signal).then(() => {
+      logDone(method, started);
+      call.end();
+    }, (error) => {
+      logFailed(method, started, error);
+      const { code, details }: GrpcStatus = toGrpcStatus(error);
+      call.emit("error", { code, details });
+    });
+  };
+}
+
+async function pump<Q, S>(
+  call: ServerWritableStream<Decoded<Q>, S | Encoded>,
+  handler: StreamHandler<Q, S>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const message of handler(requestOf(call.request), signal)) {
+    signal.throwIfAborted();
+    if (call.write(message)) continue;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    call.once("drain", resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+  }
+}
+
+function requestOf<Q>(decoded: Decoded<Q>): Q {
+  if ("request" in decoded) return decoded.request;
+  throw invalidArgument("request", `not a message of this type (${decoded.broken})`);
+}
+
+function signalOf(call: AnyCall): AbortSignal {
+  const abort = new AbortController();
+  call.on("cancelled", () => {
+    const deadline = Number(call.getDeadline());
+    const passed = Number.isFinite(deadline) && Date.now() >= deadline;
+    abort.abort(
+      passed
+        ? new DOMException("The caller's deadline passed", "TimeoutError")
+        : new DOMException("The caller went away", "AbortError"),
+    );
+  });
+  return abort.signal;
+}
+
+function logDone(method: Method, started: number): void {
+  const level = method.isRead ? "trace" : "debug";
+  log[level]("{method} took {ms} ms", { method: method.name, ms: since(started) });
+}
+
+function logFailed(method: Method, started: number, error: unknown): void {
+  log.warn("{method} failed after {ms} ms: {error}", {
+    method: method.name,
+    ms: since(started),
+    error,
+  });
+}
+
+function since(started: number): number {
+  return Math.round((performance.now() - started) * 10) / 10;
+}

@@ -1,0 +1,150 @@
+/** Every RPC of the CRI, a row each: check the request, call the verb, shape the answer. */
+import { CriError } from "../base/errors.ts";
+import { createContainer, type CreateDeps } from "../containers/create.ts";
+import { listContainers, type ListDeps as ContainerListDeps } from "../containers/list.ts";
+import { removeContainer, type RemoveDeps as RemoveContainerDeps } from "../containers/remove.ts";
+import { reopenContainerLog, type ReopenDeps } from "../containers/reopen_log.ts";
+import { startContainer, type StartDeps } from "../containers/start.ts";
+import { containerStatus, type StatusDeps as ContainerStatusDeps } from "../containers/status.ts";
+import { stopContainer, type StopDeps as StopContainerDeps } from "../containers/stop.ts";
+import {
+  type ImageServiceDefinition,
+  ListContainersRequest,
+  ListPodSandboxRequest,
+  type RuntimeServiceDefinition,
+} from "../gen/cri/v1/api.ts";
+import { runtimeConfig, updateRuntimeConfig } from "../node/runtime_config.ts";
+import { status, type StatusDeps as NodeStatusDeps } from "../node/status.ts";
+import { version, type VersionDeps } from "../node/version.ts";
+import { type ListDeps as PodListDeps, listPodSandbox } from "../pods/list.ts";
+import { type RemoveDeps as RemovePodDeps, removePodSandbox } from "../pods/remove.ts";
+import { type RunDeps, runPodSandbox } from "../pods/run.ts";
+import { podSandboxStatus, type StatusDeps as PodStatusDeps } from "../pods/status.ts";
+import { stopPodSandbox } from "../pods/stop.ts";
+import type { Handlers } from "./service_definition.ts";
+import { checkCreateContainer, checkStopContainer } from "./validate/container.ts";
+import { checkId } from "./validate/fields.ts";
+import { checkRunPodSandbox } from "./validate/pod.ts";
+
+/** All that the verbs behind the runtime service need, put together by the server compartment. */
+export type RuntimeDeps =
+  & RunDeps
+  & RemovePodDeps
+  & PodListDeps
+  & PodStatusDeps
+  & CreateDeps
+  & StartDeps
+  & StopContainerDeps
+  & RemoveContainerDeps
+  & ContainerListDeps
+  & ContainerStatusDeps
+  & ReopenDeps
+  & NodeStatusDeps
+  & VersionDeps;
+
+type RuntimeHandlers = Handlers<typeof RuntimeServiceDefinition>;
+
+export function runtimeService(deps: RuntimeDeps): RuntimeHandlers {
+  return { ...nodeRows(deps), ...podRows(deps), ...containerRows(deps), ...laterRows() };
+}
+
+function nodeRows(deps: RuntimeDeps) {
+  return {
+    version: () => version(deps),
+    status: (request) => status(deps, request),
+    runtimeConfig: () => runtimeConfig(deps),
+    updateRuntimeConfig,
+  } satisfies Partial<RuntimeHandlers>;
+}
+
+function podRows(deps: RuntimeDeps) {
+  return {
+    runPodSandbox: async (request, signal) => {
+      checkRunPodSandbox(request);
+      return { podSandboxId: await runPodSandbox(deps, request, signal) };
+    },
+    stopPodSandbox: async ({ podSandboxId }, signal) => {
+      checkId("pod_sandbox_id", podSandboxId);
+      await stopPodSandbox(deps, podSandboxId, signal);
+      return {};
+    },
+    removePodSandbox: async ({ podSandboxId }, signal) => {
+      checkId("pod_sandbox_id", podSandboxId);
+      await removePodSandbox(deps, podSandboxId, signal);
+      return {};
+    },
+    podSandboxStatus: (request, signal) => {
+      checkId("pod_sandbox_id", request.podSandboxId);
+      return podSandboxStatus(deps, request, signal);
+    },
+    listPodSandbox: (request) => listPodSandbox(deps, request),
+    streamPodSandboxes: async function* ({ filter }) {
+      yield await listPodSandbox(deps, ListPodSandboxRequest.fromPartial({ filter }));
+    },
+  } satisfies Partial<RuntimeHandlers>;
+}
+
+function containerRows(deps: RuntimeDeps) {
+  return {
+    createContainer: async (request, signal) => {
+      checkCreateContainer(request);
+      return { containerId: await createContainer(deps, request, signal) };
+    },
+    startContainer: async ({ containerId }, signal) => {
+      checkId("container_id", containerId);
+      await startContainer(deps, containerId, signal);
+      return {};
+    },
+    stopContainer: async (request, signal) => {
+      checkStopContainer(request);
+      const { containerId: idOrPrefix, timeout: timeoutSeconds } = request;
+      await stopContainer(deps, { idOrPrefix, timeoutSeconds }, signal);
+      return {};
+    },
+    removeContainer: async ({ containerId }, signal) => {
+      checkId("container_id", containerId);
+      await removeContainer(deps, containerId, signal);
+      return {};
+    },
+    containerStatus: (request, signal) => {
+      checkId("container_id", request.containerId);
+      return containerStatus(deps, request, signal);
+    },
+    listContainers: (request) => listContainers(deps, request),
+    streamContainers: async function* ({ filter }) {
+      yield await listContainers(deps, ListContainersRequest.fromPartial({ filter }));
+    },
+    reopenContainerLog: async ({ containerId }) => {
+      checkId("container_id", containerId);
+      await reopenContainerLog(deps, containerId);
+      return {};
+    },
+  } satisfies Partial<RuntimeHandlers>;
+}
+
+/** RPCs of the contract that this version doesn't have. Clients fall back on this answer. */
+function laterRows() {
+  return {
+    updateContainerResources: () => unimplemented("UpdateContainerResources"),
+    execSync: () => unimplemented("ExecSync"),
+    exec: () => unimplemented("Exec"),
+    attach: () => unimplemented("Attach"),
+    portForward: () => unimplemented("PortForward"),
+    containerStats: () => unimplemented("ContainerStats"),
+    listContainerStats: () => unimplemented("ListContainerStats"),
+    streamContainerStats: () => unimplemented("StreamContainerStats"),
+    podSandboxStats: () => unimplemented("PodSandboxStats"),
+    listPodSandboxStats: () => unimplemented("ListPodSandboxStats"),
+    streamPodSandboxStats: () => unimplemented("StreamPodSandboxStats"),
+    checkpointContainer: () => unimplemented("CheckpointContainer"),
+    getContainerEvents: () => unimplemented("GetContainerEvents"),
+    listMetricDescriptors: () => unimplemented("ListMetricDescriptors"),
+    listPodSandboxMetrics: () => unimplemented("ListPodSandboxMetrics"),
+    streamPodSandboxMetrics: () => unimplemented("StreamPodSandboxMetrics"),
+    updatePodSandboxResources: () => unimplemented("UpdatePodSandboxResources"),
+  } satisfies Partial<RuntimeHandlers>;
+}
+
+function unimplemented(method: string): never {
+  throw new CriError("unimplemented", `${method} is not implemented`);
+}

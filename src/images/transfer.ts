@@ -1,0 +1,129 @@
+/** Putting content into containerd's store, for pulls and imports alike. */
+import { unlessGone } from "../base/gone.ts";
+import { isKind } from "../base/errors.ts";
+import type { KeyedLock } from "../base/keyed_lock.ts";
+import type { CallOptions } from "../containerd/client.ts";
+import type { Content } from "../containerd/content.ts";
+import type { Diff } from "../containerd/diff.ts";
+import type { Images } from "../containerd/images.ts";
+import type { Leases } from "../containerd/leases.ts";
+import type { Snapshots } from "../containerd/snapshots.ts";
+import type { Descriptor } from "../containerd/types.ts";
+
+/** containerd, as far as images need it, and what all transfers of this process share. */
+export interface TransferDeps {
+  readonly content: Content;
+  readonly diff: Diff;
+  readonly images: Images;
+  readonly leases: Leases;
+  snapshots(snapshotter: string): Snapshots;
+  /** Of this machine, in the words of images. */
+  readonly architecture: string;
+  /** By digest and by chain ID: what two images share is fetched and unpacked once. */
+  readonly locks: KeyedLock<string>;
+}
+
+/** One transfer: everything that it makes belongs to its lease. */
+export interface Transfer {
+  readonly deps: TransferDeps;
+  readonly leaseId: string;
+  readonly signal: AbortSignal;
+}
+
+export interface NewBlob {
+  readonly descriptor: Pick<Descriptor, "digest" | "sizeBytes">;
+  /** Labels to add, given those that are there. */
+  labels(existing: ReadonlyMap<string, string>): Map<string, string>;
+  /** The blob from this offset on; only read when it is not stored yet. */
+  source(offset: bigint): AsyncIterable<Uint8Array>;
+}
+
+export function callOptions({ leaseId, signal }: Transfer): CallOptions & { leaseId: string } {
+  return { leaseId, signal };
+}
+
+/**
+ * Makes sure that a blob is stored and held by the transfer's lease.
+ *
+ * @throws CriError as {@link Content.write} does, and what the source throws
+ */
+export async function storeBlob(transfer: Transfer, blob: NewBlob): Promise<void> {
+  const { deps: { content, locks }, signal } = transfer;
+  const { descriptor: { digest, sizeBytes } } = blob;
+  await locks.run(digest, signal, async () => {
+    const existing = await labelsOf(transfer, digest);
+    const labels = blob.labels(existing ?? new Map());
+    const ref = `cri-containerd-${digest}`;
+    const offset = existing === undefined ? await storedBytes(transfer, ref) : 0n;
+    const source = failing(blob.source(offset));
+    try {
+      // Also for what is there already: it gets the lease and the labels.
+      await content.write(
+        { ref, digest, sizeBytes, labels, offset },
+        source.bytes,
+        callOptions(transfer),
+      );
+    } catch (error) {
+      throw source.error() ?? error;
+    }
+  });
+}
+
+/** A document that is in memory. */
+export async function storeDocument(
+  transfer: Transfer,
+  { descriptor, bytes, labels }: {
+    descriptor: Pick<Descriptor, "digest">;
+    bytes: Uint8Array;
+    labels: NewBlob["labels"];
+  },
+): Promise<void> {
+  await storeBlob(transfer, {
+    descriptor: { digest: descriptor.digest, sizeBytes: BigInt(bytes.length) },
+    labels,
+    source: (offset) => once(bytes.subarray(Number(offset))),
+  });
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  await Promise.resolve();
+  yield bytes;
+}
+
+async function labelsOf(
+  transfer: Transfer,
+  digest: string,
+): Promise<Map<string, string> | undefined> {
+  try {
+    return (await transfer.deps.content.info(digest, { signal: transfer.signal })).labels;
+  } catch (error) {
+    if (isKind(error, "notFound")) return undefined;
+    throw error;
+  }
+}
+
+/** What a write that was killed has left. */
+async function storedBytes(transfer: Transfer, ref: string): Promise<bigint> {
+  let stored = 0n;
+  await unlessGone((async () => {
+    stored = (await transfer.deps.content.status(ref, { signal: transfer.signal })).offset;
+  })());
+  return stored;
+}
+
+/** The source's own error says more than that of the write that it ended. */
+function failing(bytes: AsyncIterable<Uint8Array>): {
+  bytes: AsyncIterable<Uint8Array>;
+  error(): unknown;
+} {
+  let failure: unknown;
+  async function* watched(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* bytes;
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  }
+  return { bytes: watched(), error: () => failure };
+}

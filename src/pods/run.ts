@@ -1,0 +1,190 @@
+/**
+ * Steps 1–3 of 7: a pod sandbox, from the request to Ready.
+ *
+ *   1   check the request, reserve the name             undo: release the name
+ *   2a  record the pod in containerd                    undo: delete the record; from here on recovery
+ *                                                       can undo everything below after a crash
+ *     ┌ 2b pin the network namespace, 3 CNI ADD         undo: CNI DEL, unpin
+ *     └ 2c snapshot, files, shared memory, task         undo: end the task, remove the rest
+ *   2d  start the task, record the addresses
+ *   ·   publish: nothing that can fail comes after
+ */
+import { both } from "../base/both.ts";
+import { during } from "../base/errors.ts";
+import type { Flights } from "../base/flights.ts";
+import { newSandboxId, type SandboxId } from "../base/id.ts";
+import type { KeyedLock } from "../base/keyed_lock.ts";
+import { logger } from "../base/log.ts";
+import { Operation } from "../base/operation.ts";
+import { toGoCniResult } from "../cni/go_cni.ts";
+import { removeSnapshot } from "../containers/snapshot.ts";
+import { endTask } from "../containers/task.ts";
+import { RunPodSandboxRequest } from "../gen/cri/v1/api.ts";
+import { type NameRegistry, sandboxName } from "../state/names.ts";
+import { netnsPath } from "../state/folders.ts";
+import { podName, type Sandbox } from "../state/sandboxes.ts";
+import { runtimeFor } from "../state/settings.ts";
+import { type FilesDeps, makePodFiles, removePodFiles } from "./files.ts";
+import { hasOwnNetwork } from "./namespaces.ts";
+import { attachNetwork, detachNetwork, type NetworkDeps } from "./network.ts";
+import { deleteRecord, recordAddresses, type RecordDeps, recordPod } from "./record.ts";
+import { createSandboxTask, prepareSandboxSnapshot, type TaskDeps } from "./task.ts";
+
+const log = logger("pods");
+
+export type RunDeps = RecordDeps & TaskDeps & FilesDeps & NetworkDeps & {
+  readonly names: NameRegistry;
+  readonly podFlights: Flights<SandboxId>;
+  readonly podLocks: KeyedLock<SandboxId>;
+  readonly linux: {
+    pinNetns(path: string): void;
+    unpinNetns(path: string): void;
+  };
+};
+
+/**
+ * Makes and starts a pod sandbox. The same request again joins the one in progress.
+ *
+ * @throws CriError invalidArgument, alreadyExists for a name in use, and what the steps throw
+ */
+export function runPodSandbox(
+  deps: RunDeps,
+  request: RunPodSandboxRequest,
+  signal: AbortSignal,
+): Promise<SandboxId> {
+  const pod = newPod(deps, request);
+  const name = pod.metadata.name;
+  const fingerprint = RunPodSandboxRequest.encode(request).finish().toBase64();
+  return deps.podFlights.join({ name, request: fingerprint, signal }, (signal) => {
+    const operation = new Operation(`run pod ${podName(pod)} (${pod.id})`, signal);
+    const result = deps.podLocks.run(pod.id, signal, () => run(deps, operation, pod));
+    return { operation, result };
+  });
+}
+
+function newPod(deps: RunDeps, { config, runtimeHandler }: RunPodSandboxRequest): Sandbox {
+  if (config?.metadata === undefined) throw new Error("the edge lets no pod pass without metadata");
+  const id = newSandboxId();
+  const runtime = runtimeFor(deps.settings, runtimeHandler);
+  return {
+    id,
+    metadata: {
+      id,
+      name: sandboxName(config.metadata),
+      config,
+      netnsPath: hasOwnNetwork(config) ? netnsPath(deps.settings, id) : "",
+      ips: [],
+      runtimeHandler,
+      cniResult: undefined,
+      processLabel: "",
+    },
+    createdAtNs: 0n,
+    state: { kind: "pending" },
+    runtimeType: runtime.type,
+    snapshotter: runtime.snapshotter,
+    leftovers: [],
+  };
+}
+
+async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxId> {
+  const { id } = pod;
+  try {
+    await op.step("reserve the name", () => deps.names.reserve(pod.metadata.name, id), () => {
+      deps.names.release(id);
+    });
+    const image = await op.step("find the sandbox image", () => deps.sandboxImage(op.signal));
+    await op.step(
+      "record the pod",
+      () => recordPod(deps, { pod, image }, op.signal),
+      (signal) => deleteRecord(deps, id, signal),
+    );
+    const [metadata] = await both(
+      op.signal,
+      (signal) => connect(deps, op, { pod, signal }),
+      async (signal) => {
+        const rootfs = await op.step(
+          "prepare the snapshot and files",
+          () => prepare(deps, { pod, chainId: image.chainId }, signal),
+          (signal) => unprepare(deps, pod, signal),
+        );
+        await op.step(
+          "create the sandbox's task",
+          () => createSandboxTask(deps, { id, rootfs }, signal),
+          async (signal) => void await endTask(deps.containerd.tasks, id, signal),
+        );
+      },
+    );
+    const [pid] = await op.step("start the sandbox's task", () =>
+      both(
+        op.signal,
+        (signal) => deps.containerd.tasks.start(id, { signal }),
+        (signal) => recordAddresses(deps, metadata, signal),
+      ));
+    op.undo.keep();
+    deps.sandboxes.update(id, { metadata, state: { kind: "ready", pid } });
+    log.info("Pod {pod} is ready", { pod: podName(pod), sandboxId: id, ips: metadata.ips });
+    return id;
+  } catch (error) {
+    throw await failed(deps, op, { pod, error });
+  }
+}
+
+/** Branch 2b and 3: the pinned namespace and CNI's work in it. */
+async function connect(
+  deps: RunDeps,
+  op: Operation,
+  { pod, signal }: { pod: Sandbox; signal: AbortSignal },
+): Promise<Sandbox["metadata"]> {
+  const { metadata } = pod;
+  if (metadata.netnsPath === "") return metadata;
+  await op.step(
+    "pin the network namespace",
+    () => deps.linux.pinNetns(metadata.netnsPath),
+    () => deps.linux.unpinNetns(metadata.netnsPath),
+  );
+  const result = await op.step(
+    "attach the network",
+    () => attachNetwork(deps, metadata, signal),
+    (signal) => detachNetwork(deps, metadata, signal),
+  );
+  return { ...metadata, ips: result.ips, cniResult: toGoCniResult(result) };
+}
+
+async function prepare(
+  deps: RunDeps,
+  { pod, chainId }: { pod: Sandbox; chainId: string },
+  signal: AbortSignal,
+): ReturnType<typeof prepareSandboxSnapshot> {
+  const [rootfs] = await both(
+    signal,
+    (signal) => prepareSandboxSnapshot(deps, { pod, chainId }, signal),
+    () => makePodFiles(deps, pod.id, pod.metadata.config),
+  );
+  return rootfs;
+}
+
+async function unprepare(deps: RunDeps, pod: Sandbox, signal: AbortSignal): Promise<void> {
+  await removeSnapshot(deps, { snapshotter: pod.snapshotter, snapshotKey: pod.id }, signal);
+  await removePodFiles(deps, pod.id);
+}
+
+/** Takes everything back; what can't be taken back stays listed as NotReady until it is removed. */
+async function failed(
+  deps: RunDeps,
+  op: Operation,
+  { pod, error }: { pod: Sandbox; error: unknown },
+): Promise<unknown> {
+  const stage = op.stage;
+  const leftovers = await op.undo.run();
+  const failure = during(`Cannot ${op.what}`, error);
+  if (leftovers.length === 0) return failure;
+  failure.leftovers = leftovers;
+  deps.sandboxes.update(pod.id, { state: { kind: "notReady", released: false }, leftovers });
+  log.error("Pod {pod} could not be run, nor all of it undone", {
+    pod: podName(pod),
+    sandboxId: pod.id,
+    stage,
+    leftovers,
+  });
+  return failure;
+}

@@ -1,0 +1,81 @@
+/** PodSandboxStatus, with the verbose part that tools read under containerd's field names. */
+import { isKind } from "../base/errors.ts";
+import type { Containerd } from "../containerd/client.ts";
+import { type StatusDeps as ContainerStatusDeps, statusOf } from "../containers/status.ts";
+import type {
+  PodSandboxStatus,
+  PodSandboxStatusRequest,
+  PodSandboxStatusResponse,
+} from "../gen/cri/v1/api.ts";
+import { toGoJson } from "../state/go_json.ts";
+import { encodeSandboxMetadata } from "../state/metadata.ts";
+import type { Sandbox, SandboxStore } from "../state/sandboxes.ts";
+import { toCriState } from "./list.ts";
+
+export interface StatusDeps extends ContainerStatusDeps {
+  readonly containerd: Pick<Containerd, "containers">;
+  readonly sandboxes: SandboxStore;
+  nowNs(): bigint;
+}
+
+/** @throws CriError notFound */
+export async function podSandboxStatus(
+  deps: StatusDeps,
+  { podSandboxId, verbose }: PodSandboxStatusRequest,
+  signal: AbortSignal,
+): Promise<PodSandboxStatusResponse> {
+  const pod = deps.sandboxes.get(podSandboxId);
+  return {
+    status: toCriStatus(pod),
+    info: verbose ? await verboseInfo(deps, pod, signal) : new Map(),
+    containersStatuses: deps.containers.ofPod(pod.id).map((one) => statusOf(deps, one)),
+    timestamp: deps.nowNs(),
+  };
+}
+
+/** The CRI's view of a pod. Addresses are told while the pod holds them. */
+export function toCriStatus(pod: Sandbox): PodSandboxStatus {
+  const { config, ips, runtimeHandler } = pod.metadata;
+  const released = pod.state.kind === "notReady" && pod.state.released;
+  const [ip = "", ...additional] = released ? [] : ips;
+  return {
+    id: pod.id,
+    metadata: config.metadata,
+    state: toCriState(pod),
+    createdAt: pod.createdAtNs,
+    network: { ip, additionalIps: additional.map((ip) => ({ ip })) },
+    linux: { namespaces: { options: config.linux?.securityContext?.namespaceOptions } },
+    labels: config.labels,
+    annotations: config.annotations,
+    runtimeHandler,
+  };
+}
+
+async function verboseInfo(
+  deps: StatusDeps,
+  pod: Sandbox,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const record = await deps.containerd.containers.get(pod.id, { signal }).catch((error) => {
+    if (isKind(error, "notFound")) return undefined;
+    throw error;
+  });
+  const decoder = new TextDecoder();
+  const { metadata, state } = pod;
+  const fields = [
+    `"pid":${state.kind === "ready" ? state.pid : 0}`,
+    `"processStatus":${JSON.stringify(state.kind === "ready" ? "running" : "deleted")}`,
+    `"netNamespaceClosed":${state.kind === "notReady" && state.released}`,
+    `"image":${JSON.stringify(record?.image ?? "")}`,
+    `"snapshotKey":${JSON.stringify(pod.id)}`,
+    `"snapshotter":${JSON.stringify(pod.snapshotter)}`,
+    `"runtimeHandler":${JSON.stringify(metadata.runtimeHandler)}`,
+    `"runtimeType":${JSON.stringify(pod.runtimeType)}`,
+    `"leftovers":${JSON.stringify(pod.leftovers)}`,
+    `"config":${toGoJson(metadata.config)}`,
+    `"runtimeSpec":${record?.spec === undefined ? "null" : decoder.decode(record.spec.value)}`,
+    `"cniResult":${JSON.stringify(metadata.cniResult ?? null)}`,
+    `"sandboxMetadata":${decoder.decode(encodeSandboxMetadata(metadata))}`,
+  ];
+  return new Map([["info", `{${fields.join(",")}}`]]);
+}

@@ -1,0 +1,52 @@
+/**
+ * Removes what a crash left in our own folders without a record in containerd: records are made
+ * first and deleted last, so a folder without one belongs to nobody.
+ */
+import { removePath } from "../base/gone.ts";
+import { logger } from "../base/log.ts";
+import type { ContainerStore } from "../state/containers.ts";
+import type { SandboxStore } from "../state/sandboxes.ts";
+import type { Settings } from "../state/settings.ts";
+
+const log = logger("pods");
+
+export interface SweepDeps {
+  readonly settings: Settings;
+  readonly sandboxes: SandboxStore;
+  readonly containers: ContainerStore;
+  readonly linux: { mountsUnder(prefix: string): string[]; unmount(target: string): void };
+}
+
+export async function sweepOrphans(deps: SweepDeps): Promise<void> {
+  const { rootDir, stateDir } = deps.settings;
+  const isPod = (name: string) => deps.sandboxes.find(name) !== undefined;
+  const isContainer = (name: string) => deps.containers.find(name) !== undefined;
+  await sweep(deps, `${stateDir}/sandboxes`, isPod);
+  await sweep(deps, `${rootDir}/sandboxes`, isPod);
+  await sweep(deps, `${rootDir}/containers`, isContainer);
+  // Only mounted while a container is made, and nothing is being made yet.
+  await sweep(deps, `${stateDir}/lookup`, () => false);
+}
+
+async function sweep(
+  deps: SweepDeps,
+  dir: string,
+  isOwned: (name: string) => boolean,
+): Promise<void> {
+  for (const name of await namesIn(dir)) {
+    if (isOwned(name)) continue;
+    const path = `${dir}/${name}`;
+    log.warn("{path} belongs to no record and is removed", { path });
+    for (const mount of deps.linux.mountsUnder(path).reverse()) deps.linux.unmount(mount);
+    await removePath(path);
+  }
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}

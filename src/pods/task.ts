@@ -1,0 +1,34 @@
+/** Step 2c of 7: the pod's own container, whose task holds the pod's namespaces. */
+import type { SandboxId } from "../base/id.ts";
+import type { Containerd } from "../containerd/client.ts";
+import type { Mount } from "../containerd/mount.ts";
+import type { Image } from "../images/image.ts";
+import type { Sandbox } from "../state/sandboxes.ts";
+
+export interface TaskDeps {
+  readonly containerd: Pick<Containerd, "tasks" | "snapshots">;
+  /** The sandbox image, unpacked and ready to use. */
+  sandboxImage(signal: AbortSignal): Promise<Image>;
+}
+
+/** Makes the root filesystem of the pod's own container. */
+export async function prepareSandboxSnapshot(
+  deps: TaskDeps,
+  { pod, chainId }: { pod: Sandbox; chainId: string },
+  signal: AbortSignal,
+): Promise<Mount[]> {
+  const snapshots = deps.containerd.snapshots(pod.snapshotter);
+  return await snapshots.prepare(pod.id, chainId, new Map(), { signal });
+}
+
+/** Creates its task: from here a shim runs for the pod. It has no stdio. */
+export async function createSandboxTask(
+  deps: TaskDeps,
+  { id, rootfs }: { id: SandboxId; rootfs: Mount[] },
+  signal: AbortSignal,
+): Promise<void> {
+  await deps.containerd.tasks.create(
+    { id, rootfs, stdin: "", stdout: "", stderr: "", terminal: false },
+    { signal },
+  );
+}

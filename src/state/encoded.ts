@@ -1,0 +1,45 @@
+/**
+ * Ready-made protobuf answers: a record is serialised once per change, a list is put together from
+ * its items' bytes. Records are immutable, so they are the keys of their own bytes.
+ */
+
+/** Bytes of a message of the named type, which the edge sends as they are. */
+export class Encoded {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
+const LENGTH_DELIMITED = 2;
+
+/** One entry of a repeated message field: tag, length, bytes (protobuf encoding, length-delimited). */
+export function fieldEntry(field: number, message: Uint8Array): Uint8Array {
+  const head = [...varint((field << 3) | LENGTH_DELIMITED), ...varint(message.length)];
+  const entry = new Uint8Array(head.length + message.length);
+  entry.set(head);
+  entry.set(message, head.length);
+  return entry;
+}
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  while (value > 0x7f) {
+    bytes.push((value & 0x7f) | 0x80);
+    value >>>= 7;
+  }
+  return [...bytes, value];
+}
+
+/** Entries one after another: a message that has only that repeated field. */
+export function joinEntries(entries: Iterable<Uint8Array>): Uint8Array {
+  const all = [...entries];
+  const joined = new Uint8Array(all.reduce((sum, entry) => sum + entry.length, 0));
+  let at = 0;
+  for (const entry of all) {
+    joined.set(entry, at);
+    at += entry.length;
+  }
+  return joined;
+}

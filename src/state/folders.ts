@@ -1,0 +1,41 @@
+/** Where the files of pods and containers lie: one place that says so. */
+import type { ContainerId, SandboxId } from "../base/id.ts";
+import type { Settings } from "./settings.ts";
+
+type Roots = Pick<Settings, "rootDir" | "stateDir" | "netnsDir">;
+
+/** hosts, hostname and resolv.conf of a pod; survives a reboot. */
+export const sandboxDir = (roots: Roots, id: SandboxId): string =>
+  `${roots.rootDir}/sandboxes/${id}`;
+
+/** The pod's /dev/shm; doesn't survive a reboot. */
+export const sandboxShmDir = (roots: Roots, id: SandboxId): string =>
+  `${roots.stateDir}/sandboxes/${id}/shm`;
+
+export const sandboxStateDir = (roots: Roots, id: SandboxId): string =>
+  `${roots.stateDir}/sandboxes/${id}`;
+
+/** Checkpoint and volumes of a container. */
+export const containerDir = (roots: Roots, id: ContainerId): string =>
+  `${roots.rootDir}/containers/${id}`;
+
+/** The FIFOs of a container's stdio. */
+export const stdioDir = (roots: Roots, id: ContainerId): string => `${roots.stateDir}/io/${id}`;
+
+/** Where a root filesystem is mounted for a moment, to look up users. */
+export const lookupDir = (roots: Roots, id: ContainerId): string =>
+  `${roots.stateDir}/lookup/${id}`;
+
+/** The pinned network namespace of a pod. */
+export const netnsPath = (roots: Roots, id: SandboxId): string => `${roots.netnsDir}/cri-${id}`;
+
+/** The files that all containers of a pod share. */
+export function podFiles(roots: Roots, id: SandboxId) {
+  const dir = sandboxDir(roots, id);
+  return {
+    hosts: `${dir}/hosts`,
+    hostname: `${dir}/hostname`,
+    resolvConf: `${dir}/resolv.conf`,
+    shm: sandboxShmDir(roots, id),
+  };
+}

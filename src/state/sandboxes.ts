@@ -1,0 +1,35 @@
+/** Pod sandboxes in memory. */
+import type { SandboxId } from "../base/id.ts";
+import type { SandboxMetadata } from "./metadata.ts";
+import type { SandboxState } from "./status.ts";
+import { RecordStore } from "./store.ts";
+
+export interface Sandbox {
+  readonly id: SandboxId;
+  readonly metadata: SandboxMetadata;
+  readonly createdAtNs: bigint;
+  readonly state: SandboxState;
+  /** The containerd runtime type, such as io.containerd.runc.v2. */
+  readonly runtimeType: string;
+  /** The snapshotter that holds its root filesystem, under the pod's id. */
+  readonly snapshotter: string;
+  /** What the last failed undo left, by step; empty for almost every pod. */
+  readonly leftovers: readonly string[];
+}
+
+export class SandboxStore extends RecordStore<SandboxId, Sandbox> {
+  constructor() {
+    super("pod sandbox");
+  }
+}
+
+/** "namespace/name", as people and logs call a pod. */
+export function podName(sandbox: Pick<Sandbox, "metadata">): string {
+  const metadata = sandbox.metadata.config.metadata;
+  return metadata === undefined ? sandbox.metadata.id : `${metadata.namespace}/${metadata.name}`;
+}
+
+/** Whether the pod lives in the host's network namespace. */
+export function usesHostNetwork(sandbox: Pick<Sandbox, "metadata">): boolean {
+  return sandbox.metadata.netnsPath === "";
+}

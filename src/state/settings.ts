@@ -1,0 +1,43 @@
+/** What the domain needs of the configuration, resolved once at start. */
+import { CriError } from "../base/errors.ts";
+
+/** One `[containerd.runtimes.NAME]`. */
+export interface Runtime {
+  readonly name: string;
+  /** containerd's runtime type, such as io.containerd.runc.v2. */
+  readonly type: string;
+  /** Options for the shim, encoded. */
+  readonly options: { readonly typeUrl: string; readonly value: Uint8Array } | undefined;
+  readonly snapshotter: string;
+  /** Pod annotations (`*` at the end matches any rest) that go into the sandbox's runtime spec. */
+  readonly podAnnotations: readonly string[];
+  /** The same for containers. */
+  readonly containerAnnotations: readonly string[];
+  readonly privilegedWithoutHostDevices: boolean;
+}
+
+export interface Settings {
+  readonly rootDir: string;
+  readonly stateDir: string;
+  readonly netnsDir: string;
+  readonly logDirs: readonly string[];
+  readonly maxLogLineBytes: number;
+  readonly cgroupDriver: "cgroupfs" | "systemd";
+  readonly runtimes: ReadonlyMap<string, Runtime>;
+  readonly defaultRuntime: string;
+}
+
+/**
+ * The runtime behind a handler name; "" is the default one.
+ *
+ * @throws CriError invalidArgument for a handler that isn't configured
+ */
+export function runtimeFor(settings: Settings, handler: string): Runtime {
+  const name = handler === "" ? settings.defaultRuntime : handler;
+  const runtime = settings.runtimes.get(name);
+  if (runtime !== undefined) return runtime;
+  const known = [...settings.runtimes.keys()].join(", ");
+  throw new CriError("invalidArgument", `runtime_handler: no runtime ${JSON.stringify(name)}`, {
+    remedy: `configure [containerd.runtimes.${name}] or use one of: ${known}`,
+  });
+}

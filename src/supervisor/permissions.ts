@@ -1,0 +1,163 @@
+/**
+ * What each compartment may do, computed from the configuration: exact paths, hosts and programs.
+ *
+ * 1. What isn't listed is refused by Deno inside that Worker, whatever its code does.
+ * 2. /proc, /sys and /dev can't be listed: Deno gives them to nobody but a process that may do
+ *    everything. What the daemon reads there it reads through libc (linux/).
+ * 3. FFI is revoked by linux/ right after the one library is open.
+ */
+import type { Config } from "../config/table.ts";
+import type { CompartmentName } from "../compartments/start.ts";
+import { withContainerdAddress } from "./managed_config.ts";
+
+/** Lists of what is allowed; an empty list is nothing, `true` for the network is any host. */
+export interface CompartmentPermissions {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly net: readonly string[] | true;
+  readonly run: readonly string[];
+  readonly ffi: readonly string[];
+  readonly env: readonly string[];
+  readonly sys: readonly ("hostname")[];
+}
+
+export type Permissions = Readonly<Record<CompartmentName, CompartmentPermissions>>;
+
+/** Where the C library may lie, by distribution and architecture. */
+export const LIBC_PATHS = [
+  "/lib/x86_64-linux-gnu/libc.so.6",
+  "/lib/aarch64-linux-gnu/libc.so.6",
+  "/lib64/libc.so.6",
+  "/usr/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+  "/lib/libc.so.6",
+] as const;
+
+/** grpc-js reads these when it is loaded; without them loading throws. */
+const GRPC_ENV = [
+  "GRPC_*",
+  "grpc_proxy",
+  "http_proxy",
+  "https_proxy",
+  "no_grpc_proxy",
+  "no_proxy",
+] as const;
+
+const PROXY_ENV = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "all_proxy"] as const;
+const CA_ENV = ["SSL_CERT_FILE", "SSL_CERT_DIR"] as const;
+
+/** Certificate bundles of the distributions, for registries that name no CA of their own. */
+const CA_PATHS = ["/etc/ssl/certs", "/usr/share/ca-certificates", "/etc/pki", "/etc/ssl/cert.pem"];
+
+/** The node's own files that pods get a copy of, and that tell whether systemd runs the node. */
+const NODE_FILES = [
+  "/etc/hosts",
+  "/etc/hostname",
+  "/etc/resolv.conf",
+  "/run/systemd/resolve",
+  "/run/systemd/system",
+];
+
+const NOTHING: CompartmentPermissions = {
+  read: [],
+  write: [],
+  net: [],
+  run: [],
+  ffi: [],
+  env: [],
+  sys: [],
+};
+
+/**
+ * The permissions of every compartment.
+ *
+ * @param plugins the files that are in the CNI plugin folders now, by full path
+ */
+export function computePermissions(config: Config, plugins: readonly string[]): Permissions {
+  const effective = withContainerdAddress(config);
+  return {
+    server: serverPermissions(effective),
+    io: ioPermissions(effective),
+    cni: { ...NOTHING, run: unique(plugins) },
+    registry: registryPermissions(effective),
+  };
+}
+
+function serverPermissions(config: Config): CompartmentPermissions {
+  const sockets = [config.listen, config.containerd.address];
+  const owned = [config.root, config.state, config.cni.cache_dir, config.cni.netns_dir];
+  const baseSpecs = [...config.containerd.runtimes.values()].map((runtime) => runtime.base_spec);
+  return {
+    ...NOTHING,
+    read: unique([
+      ...owned,
+      ...sockets,
+      config.cni.conf_dir,
+      ...config.cni.bin_dirs,
+      ...baseSpecs,
+      ...NODE_FILES,
+    ]),
+    write: unique([...owned, ...sockets]),
+    net: unique([...sockets.map((path) => `unix:${path}`), listenHost(config.metrics.address)]),
+    ffi: [...LIBC_PATHS],
+    env: [...GRPC_ENV],
+    sys: ["hostname"],
+  };
+}
+
+function ioPermissions(config: Config): CompartmentPermissions {
+  const folders = unique([...config.logs.dirs, fifoFolder(config)]);
+  return {
+    ...NOTHING,
+    read: folders,
+    write: folders,
+    net: unique([listenHost(config.streaming.address)]),
+    ffi: [...LIBC_PATHS],
+  };
+}
+
+function registryPermissions(config: Config): CompartmentPermissions {
+  const socket = config.containerd.address;
+  return {
+    ...NOTHING,
+    read: unique([
+      socket,
+      config.images.registry_config,
+      config.images.import_dir,
+      ...CA_PATHS,
+    ]),
+    // The socket alone: connecting to it counts as writing. No other unix socket can be reached.
+    write: [socket],
+    net: true,
+    env: [...GRPC_ENV, ...PROXY_ENV, ...CA_ENV],
+  };
+}
+
+/** The folder of the containers' stdio FIFOs. */
+export function fifoFolder(config: Config): string {
+  return `${config.state}/io`;
+}
+
+/** An address as Deno's network permission names it; a listener on every interface is 0.0.0.0. */
+function listenHost(address: string): string {
+  return address.startsWith(":") ? `0.0.0.0${address}` : address;
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)].filter((value) => value !== "");
+}
+
+/** In the form in which a Worker is given them. Every kind is named: one left out is inherited. */
+export function workerPermissions(own: CompartmentPermissions): Deno.PermissionOptionsObject {
+  const list = (values: readonly string[]) => values.length === 0 ? false : [...values];
+  return {
+    read: list(own.read),
+    write: list(own.write),
+    net: own.net === true ? true : list(own.net),
+    run: list(own.run),
+    ffi: list(own.ffi),
+    env: list(own.env),
+    sys: own.sys.length === 0 ? false : [...own.sys],
+    import: false,
+  };
+}
