@@ -21,7 +21,7 @@ const ready = () => log.info("Pod {pod} is ready", { pod: "shop/web-0", sandboxI
 
 Deno.test("configureLogging() writes text with the fields that the message doesn't tell", () => {
   const [line = ""] = collect("text", ready);
-  assert.match(line, /^\d{4}-\S+Z INFO  Pod shop\/web-0 is ready sandboxId=a1b2\n$/);
+  assert.match(line, /^\d{4}-\S+Z INFO {2}Pod shop\/web-0 is ready sandboxId=a1b2\n$/);
 });
 
 Deno.test("configureLogging() writes JSON with all fields", () => {

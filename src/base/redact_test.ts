@@ -14,7 +14,7 @@ Deno.test("isSecretName() knows the words of secrets in any spelling", () => {
 Deno.test("scrub() takes credentials and queries out of texts", () => {
   assert.equal(
     scrub("GET https://u:p@reg.example/v2/a?sig=abc&x=1: 403"),
-    "GET https://[redacted]@reg.example/v2/a?[redacted]",
+    "GET https://[redacted]@reg.example/v2/a?[redacted] 403",
   );
   assert.equal(scrub("header Bearer abcdefghij.k"), "header Bearer [redacted]");
   assert.equal(scrub("a question? an answer"), "a question? an answer");

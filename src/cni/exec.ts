@@ -1,5 +1,5 @@
 /** Runs plugins. In the cni compartment alone: no other may run programs. */
-import { CriError } from "../base/errors.ts";
+import { CriError, toCriError } from "../base/errors.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import type { PluginCall, PluginResult } from "./types.ts";
 
@@ -13,6 +13,11 @@ const BUSY_PAUSE_MS = 100;
 
 /** Runs a plugin to its end; see {@link import("./types.ts").RunPlugin}. */
 export async function runPlugin(call: PluginCall, signal: AbortSignal): Promise<PluginResult> {
+  for (const name of Object.keys(call.env)) {
+    if (name !== "PATH" && !name.startsWith("CNI_")) {
+      throw new CriError("permissionDenied", `${name} is no part of a plugin's environment`);
+    }
+  }
   const timeout = AbortSignal.timeout(call.timeoutMs);
   const ended = AbortSignal.any([signal, timeout]);
   const child = await spawn(call, ended);
@@ -48,7 +53,7 @@ function stopped(
   call: PluginCall,
   { signal, errors }: { signal: AbortSignal; errors: string },
 ): unknown {
-  if (signal.aborted) return signal.reason;
+  if (signal.aborted) return toCriError(signal.reason);
   const tail = errors.trim() === "" ? "" : `; it wrote: ${errors.trim().slice(-1000)}`;
   return new CriError(
     "deadlineExceeded",

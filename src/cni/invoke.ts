@@ -131,6 +131,8 @@ function failure(invocation: Invocation, result: PluginResult, value: unknown): 
 }
 
 /** For messages: `Plugin "bridge" of network podnet (ADD)`. */
-export function describePlugin({ plugin, networkName, verb }: Invocation): string {
+export function describePlugin(
+  { plugin, networkName, verb }: Pick<Invocation, "plugin" | "networkName" | "verb">,
+): string {
   return `Plugin ${JSON.stringify(plugin.type)} of network ${networkName} (${verb})`;
 }

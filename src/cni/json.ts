@@ -37,6 +37,7 @@ interface Fault {
   expected: string;
 }
 
+// deno-lint-ignore no-control-regex -- JSON forbids them in strings
 const STRING = /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const SPACE = /[ \t\r\n]*/y;

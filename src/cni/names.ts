@@ -12,8 +12,7 @@ export function isName(text: string): boolean {
 /** The name of an interface, as the kernel takes it. */
 export function isIfName(text: string): boolean {
   if (text === "" || text === "." || text === ".." || text.length > MAX_IFNAME_LENGTH) return false;
-  // deno-lint-ignore no-control-regex -- control characters are what is refused here
-  return !/[/:\s\x00-\x1f\x7f]/.test(text);
+  return !/[/:\s\p{Cc}]/u.test(text);
 }
 
 /**
@@ -26,8 +25,7 @@ export function isPluginType(text: string): boolean {
 
 /** Whether a value can stand in CNI_ARGS ("K=V;K=V"), which knows no escapes. */
 export function isArgValue(text: string): boolean {
-  // deno-lint-ignore no-control-regex -- control characters are what is refused here
-  return !/[;=\x00-\x1f\x7f]/.test(text);
+  return !/[;=\p{Cc}]/u.test(text);
 }
 
 /** The interface of the network at this place: eth0, eth1, … */

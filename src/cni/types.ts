@@ -55,7 +55,10 @@ export interface CniNetworks {
   detach(attachment: Attachment, signal: AbortSignal): Promise<void>;
   /** @throws CriError failedPrecondition when a plugin finds the attachment not as it was made */
   check(attachment: Attachment, signal: AbortSignal): Promise<void>;
-  /** Gives back what belongs to none of the valid attachments. */
+  /**
+   * Gives back what belongs to none of the valid attachments, which are all pods that exist or are
+   * being made. Attachments that other tools made are left alone.
+   */
   gc(valid: readonly ValidAttachment[], signal: AbortSignal): Promise<void>;
   /** For people and tools: folders and networks, in go-cni's shape. */
   describe(): unknown;

@@ -8,6 +8,7 @@ import { connectContainerd, type Containerd } from "../containerd/client.ts";
 import type { Accounts } from "../oci/user.ts";
 import type { ImageDeps } from "../cri/image_service.ts";
 import type { RuntimeDeps } from "../cri/services.ts";
+import { imageArchitecture } from "../images/platform.ts";
 import { imagePuller, sandboxImages } from "../images/puller.ts";
 import type { RegistryService } from "../images/service.ts";
 import { ImageStore } from "../images/store.ts";
@@ -55,7 +56,11 @@ export function compose({ config, peers, stopping }: Start): Composition {
   const registry = callChannel<RegistryService>(peers.registry, "registry");
   const logs = callChannel<LogService>(peers.io, "io");
   const settings = settingsOf(config, isSystemdNode());
-  const imageStore = new ImageStore(containerd);
+  const imageStore = new ImageStore({
+    images: containerd.images,
+    content: containerd.content,
+    architecture: imageArchitecture(),
+  });
   const puller = { registry, store: imageStore };
   const network = openNetwork({ config, peers, stopping });
   const usage = new ImageUsage({

@@ -35,6 +35,7 @@ export function defaultToml(): string {
 /** docs/configuration.md, as the command `cri-containerd config docs` writes it. */
 export function configMarkdown(): string {
   const lines = [
+    "<!-- deno-fmt-ignore-file -->",
     "<!-- Written by `cri-containerd config docs > docs/configuration.md` from src/config/table.ts. -->",
     "",
     "# Configuration",

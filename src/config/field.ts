@@ -143,7 +143,7 @@ export function path(o: Common<string> & { empty?: string }): Field<string> {
   return field(o, {
     type: "path",
     allowed: isFree ? `${allowed}, or "" for ${o.empty}` : allowed,
-    bounds: isFree ? `"" is for ${o.empty}.` : "",
+    bounds: isFree ? `"" means ${o.empty}.` : "",
     read: (value) => isFree && value === "" ? value : readPath(value),
   });
 }
@@ -177,7 +177,7 @@ export function address(o: Common<string> & { empty?: string }): Field<string> {
   return field(o, {
     type: "address",
     allowed: isFree ? `${allowed}, or "" for ${o.empty}` : allowed,
-    bounds: isFree ? `"" is for ${o.empty}.` : "",
+    bounds: isFree ? `"" means ${o.empty}.` : "",
     read: (value) =>
       typeof value === "string" && (isAddress(value) || (isFree && value === ""))
         ? value

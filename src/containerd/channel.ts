@@ -61,6 +61,8 @@ interface Sink {
 }
 
 const READY_WAIT_MS = 2_000;
+/** After this the session knows that its connection broke. */
+const LOSS_SHOWS_MS = 10;
 /** Messages of a stream read ahead. */
 const READ_AHEAD = 16;
 const MAX_MESSAGE_BYTES = 1024 * 1024 * 1024;
@@ -191,10 +193,7 @@ export class Channel {
   }
 
   #stream<Q, S>(rpc: Rpc<Q, S>, request: Q, asked: Asked & { staysOpen?: boolean }) {
-    const wire: { call: WireCall | undefined; isCancelled: boolean } = {
-      call: undefined,
-      isCancelled: false,
-    };
+    const wire: { call?: WireCall; isCancelled: boolean } = { isCancelled: false };
     const inbox = new Inbox<S>({
       limit: READ_AHEAD,
       more: () => wire.call?.startRead(),
@@ -227,6 +226,7 @@ export class Channel {
     const call = session.channel.createCall(path, deadline, null, null, null);
     const onAbort = () => call.cancelWithStatus(grpc.status.CANCELLED, "aborted");
     signal?.addEventListener("abort", onAbort, { once: true });
+    const losses = session.losses();
     this.#live.add(call);
     call.start(this.#metadataFor(leaseId), {
       onReceiveMetadata: () => {},
@@ -240,8 +240,19 @@ export class Channel {
       onReceiveStatus: (status) => {
         signal?.removeEventListener("abort", onAbort);
         this.#live.delete(call);
-        if (status.code === grpc.status.OK) sink.end(undefined);
-        else sink.end(this.#failure(asked, status, Date.now() >= deadline));
+        if (status.code === grpc.status.OK) return sink.end(undefined);
+        const { code, details } = status;
+        const isLate = Date.now() >= deadline;
+        const fail = () => {
+          const isDown = !session.isReady() || session.losses() !== losses;
+          const downAddress = isDown ? this.#address : undefined;
+          const isClosed = this.#isClosed;
+          const action = asked.action();
+          sink.end(callFailed({ ...asked, action, code, details, isLate, isClosed, downAddress }));
+        };
+        // A broken connection is told to its calls first, as INTERNAL, and to its session then.
+        if (code === grpc.status.INTERNAL) setTimeout(fail, LOSS_SHOWS_MS);
+        else fail();
       },
     });
     return call;
@@ -269,19 +280,6 @@ export class Channel {
     if (session.isReady() || session.hasFailed()) return;
     const message = `Cannot ${asked.action()}: containerd doesn't answer`;
     throw new CriError("unavailable", message, { remedy: downRemedy(this.#address) });
-  }
-
-  #failure(asked: Asked, status: grpc.StatusObject, isLate: boolean): CriError {
-    const { signal, timeoutMs } = asked;
-    const action = asked.action();
-    if (signal?.aborted === true) return callAborted(action, signal);
-    const timedOut = isLate && status.code === grpc.status.DEADLINE_EXCEEDED;
-    return callFailed({
-      action,
-      code: status.code,
-      details: timedOut ? `no answer from containerd within ${timeoutMs / 1000} s` : status.details,
-      downAddress: this.isReady() ? undefined : this.#address,
-    });
   }
 }
 

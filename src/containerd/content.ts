@@ -1,5 +1,5 @@
 /** The content store: blobs by digest. */
-import { CriError } from "../base/errors.ts";
+import { CriError, isKind } from "../base/errors.ts";
 import {
   ContentDefinition,
   type Info as WireInfo,
@@ -7,6 +7,7 @@ import {
 import type { CallOptions, Calls } from "./channel.ts";
 import { type NewContent, writeContent } from "./content_write.ts";
 import { LIST_TIMEOUT_MS, NO_TIMEOUT, quoted, rpc } from "./rpc.ts";
+import { pause } from "./pause.ts";
 import { toNs } from "./types.ts";
 
 export type { NewContent } from "./content_write.ts";
@@ -58,6 +59,8 @@ export interface Content {
   list(filters: string[], o?: CallOptions): AsyncIterable<ContentInfo>;
 }
 
+const ABORT_TRIES = 5;
+const ABORT_RETRY_MS = 50;
 const { methods } = ContentDefinition;
 const blob = (verb: string) => (r: { digest: string }) => `${verb} content ${quoted(r.digest)}`;
 const ingest = (verb: string) => (r: { ref: string }) => `${verb} ingest ${quoted(r.ref)}`;
@@ -118,9 +121,7 @@ function changes(
     const updateMask = [...labels.keys()].map((name) => `labels.${name}`);
     await channel.unary(UPDATE, { info, updateMask }, o);
   };
-  const abort: Content["abort"] = async (ref, o) => {
-    await channel.unary(ABORT, { ref }, o);
-  };
+  const abort: Content["abort"] = (ref, o) => abortIngest(channel, ref, o);
   return {
     write: (content, source, o) =>
       writeContent({ channel, content, source, options: o ?? {}, setLabels, abort }),
@@ -130,6 +131,23 @@ function changes(
     },
     setLabels,
   };
+}
+
+/**
+ * containerd goes on closing a writer for a moment after its call has ended, and the removal of the
+ * ingest's folder then meets new files in it: an internal error is worth a few tries.
+ */
+async function abortIngest(channel: Calls, ref: string, o?: CallOptions): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      await channel.unary(ABORT, { ref }, o);
+      return;
+    } catch (error) {
+      if (tries > 1 && isKind(error, "notFound")) return;
+      if (tries === ABORT_TRIES || !isKind(error, "internal")) throw error;
+      await pause(ABORT_RETRY_MS, o?.signal);
+    }
+  }
 }
 
 async function readWhole(

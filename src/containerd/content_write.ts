@@ -11,6 +11,7 @@ import {
   type WriteContentResponse,
 } from "../gen/containerd/services/content/v1/content.ts";
 import type { BidiCall, CallOptions, Calls } from "./channel.ts";
+import { pause } from "./pause.ts";
 import { piecesOf } from "./pieces.ts";
 import { NO_TIMEOUT, quoted, rpc } from "./rpc.ts";
 
@@ -43,7 +44,8 @@ export const PIECE_BYTES = 512 * 1024;
 const WINDOW = 3;
 /** How long another writer may hold the ref. */
 const LOCK_WAIT_MS = 60_000;
-const LOCK_RETRY_MS = 200;
+/** The first wait for it, doubled up to half a second. */
+const LOCK_RETRY_MS = 20;
 /** One piece on a slow disk, and the commit's fsync of all of them. */
 const ACK_TIMEOUT_MS = 120_000;
 /** Values of containerd.services.content.v1.WriteAction. */
@@ -85,7 +87,7 @@ async function discard(w: ContentWrite): Promise<void> {
 /** Opens the ref, waiting while another writer has it. */
 async function open(w: ContentWrite): Promise<{ call: WriteCall; stored: bigint }> {
   const until = Date.now() + LOCK_WAIT_MS;
-  while (true) {
+  for (let waitMs = LOCK_RETRY_MS;; waitMs = Math.min(2 * waitMs, 500)) {
     const call = w.channel.bidi(WRITE_STREAM, request(w.content, STAT), w.options);
     try {
       return { call, stored: (await call.receive(ACK_TIMEOUT_MS)).offset };
@@ -93,21 +95,9 @@ async function open(w: ContentWrite): Promise<{ call: WriteCall; stored: bigint 
       call.cancel();
       const isLocked = isKind(error, "unavailable") && w.channel.isReady();
       if (!isLocked || Date.now() > until) throw error;
-      await pause(LOCK_RETRY_MS, w.options.signal);
+      await pause(waitMs, w.options.signal);
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  // The next call sees the abort and tells it in its own words.
-  const onAbort = () => resolve();
-  signal?.addEventListener("abort", onAbort, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
-  });
 }
 
 async function send(w: ContentWrite, call: WriteCall, stored: bigint): Promise<void> {

@@ -27,25 +27,51 @@ export function kindOfCode(code: number): Kind {
   return KIND_OF_CODE[code] ?? "internal";
 }
 
+const CANCELLED = 1;
+const DEADLINE_EXCEEDED = 4;
+const INTERNAL = 13;
+const UNAVAILABLE = 14;
+
 export interface FailedCall {
   /** What was tried, such as `start task "a1b2"`. */
   action: string;
   code: number;
   details: string;
-  /** Where the connection goes, if it is down. */
+  signal: AbortSignal | undefined;
+  timeoutMs: number;
+  /** Whether the call's own time was over. */
+  isLate: boolean;
+  /** Whether it was us who ended the connection. */
+  isClosed: boolean;
+  /** Where the connection goes, if it is down or broke during the call. */
   downAddress: string | undefined;
 }
 
 /** A call that containerd refused, or that never reached it, as a CriError. */
-export function callFailed({ action, code, details, downAddress }: FailedCall): CriError {
-  const kind = kindOfCode(code);
-  if (kind !== "unavailable" || downAddress === undefined) {
-    return new CriError(kind, `Cannot ${action}: ${details}`);
+export function callFailed(call: FailedCall): CriError {
+  const { action, details, downAddress } = call;
+  if (call.signal?.aborted === true) return callAborted(action, call.signal);
+  if (call.code === DEADLINE_EXCEEDED && call.isLate) {
+    const limit = `${call.timeoutMs / 1000} s`;
+    return new CriError("deadlineExceeded", `Cannot ${action}: no answer within ${limit}`);
   }
-  return new CriError(kind, `Cannot ${action}: no connection to containerd`, {
+  const code = codeOf(call);
+  if (code !== UNAVAILABLE || downAddress === undefined) {
+    return new CriError(kindOfCode(code), `Cannot ${action}: ${details}`);
+  }
+  return new CriError("unavailable", `Cannot ${action}: no connection to containerd`, {
     cause: new Error(details),
     remedy: downRemedy(downAddress),
   });
+}
+
+/** Two ways in which a containerd that goes away shows itself as something else. */
+function codeOf({ code, isClosed, downAddress }: FailedCall): number {
+  // Its shutdown cancels what it works on, and nobody here has.
+  if (code === CANCELLED && !isClosed) return UNAVAILABLE;
+  // grpc-js makes INTERNAL of a broken pipe under a call.
+  if (code === INTERNAL && downAddress !== undefined) return UNAVAILABLE;
+  return code;
 }
 
 /** A call that its signal ended; a reason that isn't an error of a known kind is a cancellation. */

@@ -23,6 +23,7 @@ export class Session<C extends WireChannel> {
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #waiting = new Set<() => void>();
   #state: ConnectionState;
+  #losses = 0;
   #isClosed = false;
 
   constructor(channel: C, address: string) {
@@ -43,6 +44,11 @@ export class Session<C extends WireChannel> {
   /** Whether the last try to connect failed. */
   hasFailed(): boolean {
     return this.channel.getConnectivityState(false) === TRANSIENT_FAILURE;
+  }
+
+  /** How often a connection that stood has broken. */
+  losses(): number {
+    return this.#losses;
   }
 
   state(): ConnectionState {
@@ -91,6 +97,7 @@ export class Session<C extends WireChannel> {
       this.#wake();
       if (was.state !== "ready") this.#become({ state: "ready" });
     } else if (was.state === "ready") {
+      this.#losses++;
       const reason = `the connection to ${this.#address} was lost`;
       this.#become({ state: "connecting", since: Date.now(), reason });
     } else if (wire === TRANSIENT_FAILURE) {

@@ -1,4 +1,5 @@
 /** Tasks: the processes of containers, which a shim holds. */
+import { CriError, isKind } from "../base/errors.ts";
 import type { Mount } from "./mount.ts";
 import type { TypedAny } from "./types.ts";
 import type { CallOptions, Calls } from "./channel.ts";
@@ -122,7 +123,7 @@ function lifecycle(
       const all = o?.all ?? false;
       await channel.unary(calls.KILL, { ...processOf(id, o), signal, all }, o);
     },
-    delete: async (id, o) => toExit(await channel.unary(calls.DELETE, { containerId: id }, o)),
+    delete: (id, o) => deleteTask(channel, id, o),
     get: async (id, o) => {
       const { process } = await channel.unary(calls.GET, processOf(id, o), o);
       return toInfo(process, id);
@@ -134,6 +135,19 @@ function lifecycle(
       return toExit({ pid: 0, exitStatus, exitedAt });
     },
   };
+}
+
+async function deleteTask(channel: Calls, id: string, o?: CallOptions): Promise<Exit> {
+  try {
+    return toExit(await channel.unary(calls.DELETE, { containerId: id }, o));
+  } catch (error) {
+    // Shims refuse a running task without a code of its own (1.6: UNKNOWN).
+    if (!isKind(error, "internal")) throw error;
+    const { process } = await channel.unary(calls.GET, processOf(id, undefined), o);
+    const status = toStatus(process?.status ?? 0);
+    if (status === "stopped" || status === "created") throw error;
+    throw new CriError("failedPrecondition", error.message, { cause: error });
+  }
 }
 
 function execs(channel: Calls): Pick<Tasks, "exec" | "startExec" | "deleteExec"> {

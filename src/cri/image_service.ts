@@ -14,7 +14,7 @@ import { checkNoNul } from "./validate/fields.ts";
 export interface ImageDeps extends RemoveDeps, StatusDeps {
   readonly store: ImageStore;
   readonly puller: ImagePuller;
-  readonly usage: Pick<ImageUsage, "imageFsInfo">;
+  readonly usage: Pick<ImageUsage, "fsInfo">;
   readonly settings: Settings;
 }
 
@@ -38,7 +38,7 @@ export function imageService(deps: ImageDeps): Handlers<typeof ImageServiceDefin
       await removeImage(deps, nameOf(image), signal);
       return {};
     },
-    imageFsInfo: () => deps.usage.imageFsInfo(),
+    imageFsInfo: (_request, signal) => deps.usage.fsInfo(signal),
   };
 }
 

@@ -60,7 +60,7 @@ export function revokeFfi(): void {
 /** The error number of this thread's last failed call. Read it before any other call. */
 export function errnoOf(libc: CommonLibc): number {
   const number = new Int32Array(1);
-  libc.copyOut(number, libc.__errno_location(), 4);
+  libc.copyOut(number, libc.__errno_location(), 4n);
   return number[0] ?? 0;
 }
 

@@ -1,22 +1,39 @@
-/** What the server compartment gets from the kernel. Fakes stand in for it in tests. */
-import type { MountEntry, TmpfsOptions } from "./mounts.ts";
-import type { FileSystemSpace } from "./statfs.ts";
+/** What the server compartment gets from the kernel. A fake stands in for it in tests. */
+import { capabilitiesOf } from "./capabilities.ts";
+import { type Device, device, devices } from "./devices.ts";
+import { listFolder, readFile } from "./files.ts";
+import { readInRoot } from "./in_root.ts";
+import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
+import { mountPointsUnder } from "./mountinfo.ts";
+import {
+  bindMount,
+  type BindOptions,
+  mountAll,
+  type MountEntry,
+  mountTmpfs,
+  type TmpfsOptions,
+  unmount,
+} from "./mounts.ts";
+import { isNetns, pinNetns, unpinNetns } from "./netns.ts";
+import { type FileSystemSpace, statfs } from "./statfs.ts";
+import { SERVER_SYMBOLS } from "./symbols.ts";
 
 export interface Linux {
   /**
    * Makes a network namespace with its loopback up and pins it at a path; missing folders are made.
    * On failure nothing is left.
    *
-   * @throws CriError; {@link NamespaceLost} when the thread can't return to the node's namespace
+   * @throws CriError alreadyExists when the path is taken; `NamespaceLost` when the thread can't
+   *   return to the node's namespace, which ends the compartment
    */
   pinNetns(path: string): void;
   /** Takes the pin and its file away; gone is done. */
   unpinNetns(path: string): void;
-  /** Whether a path is a pinned namespace now. */
+  /** Whether a path is a pinned namespace now; after a reboot only its file is left. */
   isNetns(path: string): boolean;
   mountTmpfs(target: string, options?: TmpfsOptions): void;
   bindMount(source: string, target: string, options?: BindOptions): void;
-  /** Mounts as containerd's snapshotters describe them, one over the other. Undone on failure. */
+  /** Mounts as containerd's snapshotters describe them, one over the other; undone on failure. */
   mountAll(mounts: readonly MountEntry[], target: string): void;
   /** Takes every mount at the path away (lazily); not mounted, or no such path, is done. */
   unmount(path: string): void;
@@ -26,8 +43,14 @@ export interface Linux {
   statfs(path: string): FileSystemSpace;
   /** Names such as CAP_SYS_ADMIN. */
   effectiveCapabilities(): Set<string>;
-  /** A file as text; the way to /proc, /sys and /dev, which Deno doesn't open to a compartment. */
+  /**
+   * A file as text: the way to /proc, /sys and /dev, which Deno doesn't open to a compartment.
+   *
+   * @throws CriError notFound, and resourceExhausted for a file over `maxBytes`
+   */
   readFile(path: string, maxBytes?: number): string;
+  /** Names in a folder. @throws CriError notFound */
+  listFolder(path: string): string[];
   /**
    * A regular file below a root, with links followed inside that root only; undefined when there
    * is none.
@@ -35,9 +58,41 @@ export interface Linux {
    * @throws CriError resourceExhausted for a file over `maxBytes`
    */
   readInRoot(root: string, path: string, maxBytes: number): Promise<string | undefined>;
+  /** The device node at a path, through links; undefined when there is none. */
+  device(path: string): Device | undefined;
+  /** The node's devices, as a privileged container gets them. */
+  devices(): Device[];
 }
 
-export interface BindOptions {
-  readonly readonly?: boolean;
-  readonly recursive?: boolean;
+/**
+ * Opens libc with the server's symbols and gives the permission for foreign libraries up.
+ *
+ * @throws CriError failedPrecondition without a fitting libc
+ */
+export function openLinux(): Linux {
+  const libc = openLibc(SERVER_SYMBOLS);
+  revokeFfi();
+  return linuxOn(libc);
+}
+
+/** The same on a libc that is open. */
+export function linuxOn(libc: ServerLibc): Linux {
+  return {
+    pinNetns: (path) => pinNetns(libc, path),
+    unpinNetns: (path) => unpinNetns(libc, path),
+    isNetns: (path) => isNetns(libc, path),
+    mountTmpfs: (target, options) => mountTmpfs(libc, target, options),
+    bindMount: (source, target, options) => bindMount(libc, { ...options, source, target }),
+    mountAll: (mounts, target) => mountAll(libc, mounts, target),
+    unmount: (path) => unmount(libc, path),
+    mountsUnder: (prefix) => mountPointsUnder(readFile(libc, "/proc/self/mountinfo"), prefix),
+    statfs: (path) => statfs(libc, path),
+    effectiveCapabilities: () => capabilitiesOf(readFile(libc, "/proc/thread-self/status")),
+    readFile: (path, maxBytes) => readFile(libc, path, maxBytes),
+    listFolder: (path) => listFolder(libc, path),
+    // deno-lint-ignore require-await -- so that its errors reject
+    readInRoot: async (root, path, maxBytes) => readInRoot(libc, root, { path, maxBytes }),
+    device: (path) => device(libc, path),
+    devices: () => devices(libc),
+  };
 }

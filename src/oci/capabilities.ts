@@ -21,8 +21,8 @@ const DEFAULT = names(`
 const FIELD = "config.linux.security_context.capabilities";
 
 /**
- * The sets of a container's process. ALL goes before single names, and dropping before nothing:
- * add ALL, drop CHOWN is all but CHOWN; drop ALL, add CHOWN is CHOWN alone.
+ * The sets of a container's process. ALL counts before single names: add ALL, drop CHOWN is all
+ * but CHOWN; drop ALL, add CHOWN is CHOWN alone.
  *
  * The inheritable set stays empty (CVE-2022-24769), but for what ambient capabilities need of it.
  *
@@ -66,8 +66,9 @@ function sets(granted: Iterable<string>, inherited: readonly string[]): Capabili
 
 /** One order for equal sets, whatever the order of the request. */
 function inKernelOrder(granted: Iterable<string>): string[] {
-  const rank = (name: string) => (KNOWN.indexOf(name) + KNOWN.length + 1) % (KNOWN.length + 1);
-  return [...granted].sort((a, b) => rank(a) - rank(b));
+  const set = new Set(granted);
+  const known = KNOWN.filter((name) => set.delete(name));
+  return [...known, ...[...set].sort()];
 }
 
 function wished(
@@ -83,7 +84,10 @@ function wished(
       const name = text.startsWith("CAP_") ? text : `CAP_${text}`;
       // A kernel newer than this list may have more than it names.
       if (KNOWN.includes(name) || held.has(name)) return [name];
-      throw invalidArgument(`${FIELD}.${list}[${index}]`, `${shown(asked[index])} is no capability`);
+      throw invalidArgument(
+        `${FIELD}.${list}[${index}]`,
+        `${shown(asked[index])} is no capability`,
+      );
     }),
   };
 }

@@ -72,7 +72,10 @@ function lines(values: Map<string, string>): string[] {
  *
  * @throws CriError invalidArgument for one through /proc's links to open files (CVE-2024-21626)
  */
-export function workingDir(config: Pick<ContainerConfig, "workingDir">, image: ImageConfig): string {
+export function workingDir(
+  config: Pick<ContainerConfig, "workingDir">,
+  image: ImageConfig,
+): string {
   const isRequests = config.workingDir !== "";
   const path = cleanPath(isRequests ? config.workingDir : image.workingDir);
   if (!OPEN_FILES.test(path)) return path;

@@ -177,7 +177,11 @@ function forwardLine(line: string, onError: (message: string) => void): void {
   if (line.trim() === "") return;
   const parsed = v.safeParse(LogLine, line);
   if (!parsed.success) {
-    // A panic, or what it says before its logging is set up.
+    // Before it has read its config it logs in another form, which is of no interest.
+    if (/^time="[^"]*" level=(?:info|warning) /.test(line)) {
+      return log.debug("containerd: {line}", { line });
+    }
+    // A panic, or why it can't read its config.
     onError(line);
     return log.warn("containerd: {line}", { line });
   }

@@ -8,6 +8,7 @@
  */
 import type { Config } from "../config/table.ts";
 import type { CompartmentName } from "../compartments/start.ts";
+import { LIBC_PATHS } from "../linux/libc.ts";
 import { withContainerdAddress } from "./managed_config.ts";
 
 /** Lists of what is allowed; an empty list is nothing, `true` for the network is any host. */
@@ -22,16 +23,6 @@ export interface CompartmentPermissions {
 }
 
 export type Permissions = Readonly<Record<CompartmentName, CompartmentPermissions>>;
-
-/** Where the C library may lie, by distribution and architecture. */
-export const LIBC_PATHS = [
-  "/lib/x86_64-linux-gnu/libc.so.6",
-  "/lib/aarch64-linux-gnu/libc.so.6",
-  "/lib64/libc.so.6",
-  "/usr/lib64/libc.so.6",
-  "/usr/lib/libc.so.6",
-  "/lib/libc.so.6",
-] as const;
 
 /** grpc-js reads these when it is loaded; without them loading throws. */
 const GRPC_ENV = [

@@ -152,7 +152,7 @@ Deno.test("containers.list() streams more records than one message of 4 MiB hold
 
 Deno.test("content.write() waits for another writer of the same ref", async () => {
   const { containerd: { content } } = await open();
-  const bytes = crypto.getRandomValues(new Uint8Array(2 * 1024 * 1024));
+  const bytes = new Uint8Array(2 * 1024 * 1024).fill(7);
   const hash = await crypto.subtle.digest("SHA-256", bytes);
   const digest = `sha256:${new Uint8Array(hash).toHex()}`;
   const slow = async function* () {
@@ -172,7 +172,7 @@ Deno.test("a call to a containerd that hangs ends with its timeout", async () =>
   try {
     const error = await containerd.version({ timeoutMs: 200 }).then(() => undefined, (e) => e);
     assert.ok(isKind(error, "deadlineExceeded"));
-    assert.match(error.message, /no answer from containerd within 0.2 s/);
+    assert.match(error.message, /no answer within 0.2 s/);
     const signal = AbortSignal.timeout(100);
     await rejects(containerd.containers.get("x", { signal }), "deadlineExceeded");
   } finally {
@@ -181,7 +181,12 @@ Deno.test("a call to a containerd that hangs ends with its timeout", async () =>
   await containerd.version();
 });
 
-Deno.test("a connection is made again when containerd is restarted, and tasks live on", async () => {
+for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+  Deno.test(`a connection is made again after ${signal} of containerd, and tasks live on`, () =>
+    outlive(signal));
+}
+
+async function outlive(signal: Deno.Signal): Promise<void> {
   const w = await open();
   const { tasks, containers, events } = w.containerd;
   const states: string[] = [];
@@ -191,7 +196,7 @@ Deno.test("a connection is made again when containerd is restarted, and tasks li
   const waiting = tasks.wait("survivor");
   const following = all(events.subscribe([], new AbortController().signal));
   const ended = Promise.all([rejects(waiting, "unavailable"), rejects(following, "unavailable")]);
-  await w.running.stop("SIGKILL");
+  await w.running.stop(signal);
   await ended;
   const down = await w.containerd.version().then(() => undefined, (e) => e);
   assert.ok(isKind(down, "unavailable"));
@@ -213,7 +218,7 @@ Deno.test("a connection is made again when containerd is restarted, and tasks li
   assert.equal((await tasks.wait("survivor")).exitCode, 137);
   await tasks.delete("survivor");
   await containers.delete("survivor");
-});
+}
 
 Deno.test("connectContainerd() with several sessions shares the calls among them", async () => {
   const { running } = await open();

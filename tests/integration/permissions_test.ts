@@ -3,11 +3,8 @@ import assert from "node:assert/strict";
 import { defaultConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/table.ts";
 import type { CompartmentName } from "../../src/compartments/start.ts";
-import {
-  computePermissions,
-  LIBC_PATHS,
-  workerPermissions,
-} from "../../src/supervisor/permissions.ts";
+import { computePermissions, workerPermissions } from "../../src/supervisor/permissions.ts";
+import { LIBC_PATHS } from "../../src/linux/libc.ts";
 import type { Attempt } from "../fixtures/supervisor/attempts.ts";
 
 /** A node in a temporary folder: its folders, sockets, a registry's port, two plugins. */

@@ -1,0 +1,57 @@
+/** FIFOs (named pipes) of containers' stdio. */
+import { EAGAIN, EINTR, linuxError } from "./errno.ts";
+import { listFolder, readLink } from "./files.ts";
+import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY } from "./flags.ts";
+import { check, cString, errnoOf, type IoLibc } from "./libc.ts";
+
+const F_SETPIPE_SZ = 1031;
+
+/**
+ * What a FIFO holds while nobody reads: a container goes on that long when the daemon is being
+ * replaced. Pages are taken only when they are filled; the kernel's default is 64 KiB.
+ */
+const CAPACITY_BYTES = 256 * 1024;
+
+/** @throws CriError alreadyExists */
+export function makeFifo(libc: IoLibc, path: string, mode: number): void {
+  check(libc, libc.mkfifo(cString(path), mode), `make the FIFO ${path}`);
+}
+
+/**
+ * Opens the read end at once, whether somebody writes or not.
+ *
+ * @throws CriError notFound
+ */
+export function openFifoForRead(libc: IoLibc, path: string): number {
+  const flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+  const fd = check(libc, libc.open(cString(path), flags, 0), `read from the FIFO ${path}`);
+  // A node that limits pipes gives the default.
+  libc.fcntl(fd, F_SETPIPE_SZ, CAPACITY_BYTES);
+  return fd;
+}
+
+/** @throws CriError failedPrecondition while nobody has it open for reading */
+export function openFifoForWrite(libc: IoLibc, path: string): number {
+  const flags = O_WRONLY | O_NONBLOCK | O_CLOEXEC;
+  return check(libc, libc.open(cString(path), flags, 0), `write to the FIFO ${path}`);
+}
+
+/** Bytes read; 0 when no writer has the FIFO open, "later" when one has and hasn't written. */
+export function readFifo(libc: IoLibc, fd: number, into: Uint8Array<ArrayBuffer>): number | "later" {
+  const read = Number(libc.read(fd, into, BigInt(into.length)));
+  if (read >= 0) return read;
+  const errno = errnoOf(libc);
+  if (errno === EAGAIN || errno === EINTR) return "later";
+  throw linuxError("read from a FIFO", errno);
+}
+
+/**
+ * Closes what an io compartment that died in this process has left open below a folder: nobody
+ * else knows these files, and a leftover reader would hide from the shim that nobody reads.
+ */
+export function closeLeftOpen(libc: IoLibc, folder: string): void {
+  for (const name of listFolder(libc, "/proc/self/fd")) {
+    const target = readLink(libc, `/proc/self/fd/${name}`);
+    if (target?.startsWith(`${folder}/`)) libc.close(Number(name));
+  }
+}

@@ -1,0 +1,95 @@
+/** Files and folders by libc: the way to /proc, /sys and /dev, which Deno opens to no compartment. */
+import { CriError } from "../base/errors.ts";
+import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "./flags.ts";
+import { check, type CommonLibc, cString, errnoOf } from "./libc.ts";
+import { EINTR, linuxError } from "./errno.ts";
+
+const CHUNK_BYTES = 65_536;
+const decoder = new TextDecoder();
+
+/** A file under /proc or /sys that is larger than this is not what was asked for. */
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A file's content as text.
+ *
+ * @throws CriError, resourceExhausted for a file over `maxBytes`
+ */
+export function readFile(libc: CommonLibc, path: string, maxBytes = DEFAULT_MAX_BYTES): string {
+  const action = `read ${path}`;
+  const fd = check(libc, libc.open(cString(path), O_RDONLY | O_CLOEXEC, 0), action);
+  try {
+    return decoder.decode(readAll(libc, fd, { maxBytes, action }));
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** All that an open file holds. */
+export function readAll(
+  libc: CommonLibc,
+  fd: number,
+  { maxBytes, action }: { maxBytes: number; action: string },
+): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  while (true) {
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    const read = Number(libc.read(fd, chunk, BigInt(CHUNK_BYTES)));
+    if (read === 0) break;
+    if (read < 0) {
+      const errno = errnoOf(libc);
+      if (errno === EINTR) continue;
+      throw linuxError(action, errno);
+    }
+    size += read;
+    if (size > maxBytes) {
+      throw new CriError("resourceExhausted", `Cannot ${action}: over ${maxBytes} bytes`);
+    }
+    chunks.push(chunk.subarray(0, read));
+  }
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/** Where a symbolic link points to; undefined when it is none, or nothing is there. */
+export function readLink(libc: CommonLibc, path: string, fd = AT_FDCWD): string | undefined {
+  const target = new Uint8Array(4096);
+  const length = Number(libc.readlinkat(fd, cString(path), target, BigInt(target.length)));
+  return length < 0 ? undefined : decoder.decode(target.subarray(0, length));
+}
+
+/** struct dirent on 64-bit Linux: inode (8), offset (8), length of the record (2), type (1), name. */
+const DIRENT_LENGTH_OFFSET = 16;
+const DIRENT_NAME_OFFSET = 19;
+
+/**
+ * Names in a folder, without `.` and `..`.
+ *
+ * @throws CriError
+ */
+export function listFolder(libc: CommonLibc, path: string): string[] {
+  const folder = libc.opendir(cString(path));
+  if (folder === null) throw linuxError(`list ${path}`, errnoOf(libc));
+  const names: string[] = [];
+  const head = new Uint8Array(DIRENT_NAME_OFFSET);
+  try {
+    for (let entry = libc.readdir(folder); entry !== null; entry = libc.readdir(folder)) {
+      libc.copyOut(head, entry, BigInt(head.length));
+      const length = new DataView(head.buffer).getUint16(DIRENT_LENGTH_OFFSET, true);
+      const record = new Uint8Array(length);
+      libc.copyOut(record, entry, BigInt(length));
+      const end = record.indexOf(0, DIRENT_NAME_OFFSET);
+      const name = decoder.decode(record.subarray(DIRENT_NAME_OFFSET, end < 0 ? length : end));
+      if (name !== "." && name !== "..") names.push(name);
+    }
+  } finally {
+    libc.closedir(folder);
+  }
+  return names;
+}

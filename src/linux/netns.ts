@@ -1,0 +1,132 @@
+/**
+ * Network namespaces, pinned at a path so that they outlive every process.
+ *
+ * Making one moves this thread into it for a moment. Nothing else can run on the thread meanwhile,
+ * for every call here is synchronous.
+ */
+import { dirname } from "node:path";
+import { CriError, during, toCriError } from "../base/errors.ts";
+import { ENOENT, errnoText, linuxError } from "./errno.ts";
+import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY } from "./flags.ts";
+import { check, cString, errnoOf, type ServerLibc } from "./libc.ts";
+import { MS_BIND } from "./mount_options.ts";
+import { unmount } from "./mounts.ts";
+import { fileSystemType, NSFS_MAGIC } from "./statfs.ts";
+
+const CLONE_NEWNET = 0x40000000;
+/** Of this thread alone: /proc/self would be the process's first thread. */
+const OWN_NETNS = "/proc/thread-self/ns/net";
+
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SIOCGIFFLAGS = 0x8913n;
+const SIOCSIFFLAGS = 0x8914n;
+const IFF_UP = 1;
+/** struct ifreq: the name (16 bytes), then the flags. */
+const IFREQ_BYTES = 40;
+const IFREQ_FLAGS_OFFSET = 16;
+
+/**
+ * This thread can't return to the node's network. Whatever it did from here on would be done in a
+ * pod's namespace, so the compartment ends with it: it is also thrown where nobody can catch it.
+ */
+export class NamespaceLost extends CriError {
+  constructor(errno: number) {
+    super("internal", `The thread can't return to the node's network: ${errnoText(errno)}`, {
+      remedy: "the compartment is started again by itself",
+    });
+  }
+}
+
+/**
+ * Makes a network namespace with its loopback up and pins it at `path`, whose folder is made when
+ * missing. On failure nothing is left.
+ *
+ * @throws CriError alreadyExists when the path is taken; {@link NamespaceLost}
+ */
+export function pinNetns(libc: ServerLibc, path: string): void {
+  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const flags = O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  const action = `pin a network namespace at ${path}`;
+  libc.close(check(libc, libc.open(cString(path), flags, 0o444), action));
+  try {
+    inNewNetns(libc, () => {
+      setLoopbackUp(libc);
+      const bind = BigInt(MS_BIND);
+      const result = libc.mount(cString(OWN_NETNS), cString(path), cString(""), bind, cString(""));
+      check(libc, result, "bind it");
+    });
+  } catch (error) {
+    if (error instanceof NamespaceLost) throw error;
+    throw cleanUp(libc, path, during(`Cannot ${action}`, error));
+  }
+}
+
+/** The first error with what couldn't be taken back. */
+function cleanUp(libc: ServerLibc, path: string, error: CriError): CriError {
+  try {
+    unpinNetns(libc, path);
+  } catch (problem) {
+    error.leftovers = [...error.leftovers, toCriError(problem).message];
+  }
+  return error;
+}
+
+function inNewNetns(libc: ServerLibc, work: () => void): void {
+  const open = libc.open(cString(OWN_NETNS), O_RDONLY | O_CLOEXEC, 0);
+  const home = check(libc, open, "open the node's network namespace");
+  try {
+    check(libc, libc.unshare(CLONE_NEWNET), "make a network namespace");
+    try {
+      work();
+    } finally {
+      returnTo(libc, home);
+    }
+  } finally {
+    libc.close(home);
+  }
+}
+
+function returnTo(libc: ServerLibc, home: number): void {
+  if (libc.setns(home, CLONE_NEWNET) === 0) return;
+  const error = new NamespaceLost(errnoOf(libc));
+  queueMicrotask(() => {
+    throw error;
+  });
+  throw error;
+}
+
+/** Pods expect 127.0.0.1 to work also without CNI's loopback plugin. */
+function setLoopbackUp(libc: ServerLibc): void {
+  const type = SOCK_DGRAM | SOCK_CLOEXEC;
+  const fd = check(libc, libc.socket(AF_INET, type, 0), "make a socket in it");
+  try {
+    const request = new DataView(new ArrayBuffer(IFREQ_BYTES));
+    new Uint8Array(request.buffer).set(cString("lo"));
+    check(libc, libc.ioctl(fd, SIOCGIFFLAGS, request.buffer), "read the state of its loopback");
+    const flags = request.getUint16(IFREQ_FLAGS_OFFSET, true);
+    request.setUint16(IFREQ_FLAGS_OFFSET, flags | IFF_UP, true);
+    check(libc, libc.ioctl(fd, SIOCSIFFLAGS, request.buffer), "set its loopback up");
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** Takes the pin and its file away; the namespace goes with the last process in it. Gone is done. */
+export function unpinNetns(libc: ServerLibc, path: string): void {
+  unmount(libc, path);
+  if (libc.unlinkat(AT_FDCWD, cString(path), 0) === 0) return;
+  const errno = errnoOf(libc);
+  if (errno !== ENOENT) throw linuxError(`remove ${path}`, errno);
+}
+
+/** Whether a path is a pinned namespace now, and not just the file that is left after a reboot. */
+export function isNetns(libc: ServerLibc, path: string): boolean {
+  try {
+    return fileSystemType(libc, path) === NSFS_MAGIC;
+  } catch (error) {
+    if (error instanceof CriError && error.kind === "notFound") return false;
+    throw error;
+  }
+}
