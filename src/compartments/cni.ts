@@ -2,18 +2,17 @@
  * The cni compartment: runs network plugins for the server. It may run those files and nothing
  * else: no files, no network, no library. What a plugin is told is worked out by the server.
  */
-import { configureLogging, setLogLevel } from "../base/logging.ts";
 import { runPlugin } from "../cni/exec.ts";
 import type { PluginService } from "../cni/types.ts";
+import type { Config } from "../config/table.ts";
 import { serveChannel } from "./channel.ts";
 import { compartmentMain } from "./start.ts";
 
-compartmentMain("cni", ({ config, logLevel, peers, stopping }) => {
-  configureLogging({ level: logLevel, format: config.log.format, compartment: "cni" });
+compartmentMain<Config>("cni", ({ peers, stopping }) => {
   const service: PluginService = {
-    // A plugin that outlived the daemon would work against the one that comes after it.
+    // A plugin that outlives the daemon would work against the one that comes after it.
     runPlugin: (call, { signal }) => runPlugin(call, AbortSignal.any([signal, stopping])),
   };
   serveChannel(peers.server, service);
-  return Promise.resolve({ setLogLevel });
+  return Promise.resolve();
 });

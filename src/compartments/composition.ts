@@ -13,7 +13,7 @@ import { imagePuller, sandboxImages } from "../images/puller.ts";
 import type { RegistryService } from "../images/service.ts";
 import { ImageStore } from "../images/store.ts";
 import { ImageUsage } from "../images/usage.ts";
-import { openLinux } from "../linux/server.ts";
+import { openLinux } from "../linux/linux.ts";
 import type { LogService } from "../logs/service.ts";
 import { ContainerStore } from "../state/containers.ts";
 import { NameRegistry } from "../state/names.ts";

@@ -7,7 +7,7 @@ import type { Settings } from "../state/settings.ts";
 
 const log = logger("server");
 
-type Reader = Pick<Linux, "readFile" | "effectiveCapabilities">;
+type Reader = Pick<Linux, "readFile" | "effectiveCapabilities" | "devices">;
 
 export function hostFacts(linux: Reader, settings: Pick<Settings, "cgroupDriver">): HostFacts {
   const capabilities = linux.effectiveCapabilities();
@@ -27,7 +27,7 @@ export function hostFacts(linux: Reader, settings: Pick<Settings, "cgroupDriver"
     swapAccounting: hasSwapAccounting(linux, cgroupVersion),
     inUserNamespace: !/^\s*0\s+0\s+4294967295\s*$/.test(readOr(linux, "/proc/self/uid_map", "")),
     cgroupMountOptions: unified?.[3]?.split(",") ?? [],
-    devices: [],
+    devices: linux.devices(),
   };
 }
 

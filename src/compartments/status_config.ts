@@ -1,9 +1,7 @@
 /** The configuration as verbose Status tells it: under the field names of containerd's CRI plugin. */
 import type { Config } from "../config/table.ts";
+import { PAUSE_IMAGE_NAME } from "../images/pause.ts";
 import type { Settings } from "../state/settings.ts";
-
-/** The name of the built-in sandbox image, which kubeadm compares with its own. */
-export const BUILT_IN_SANDBOX_IMAGE = "cri-containerd.local/pause:built-in";
 
 /** For crictl info, kubeadm and test suites, which read `stateDir`, `sandboxImage` and others. */
 export function statusConfig(config: Config, settings: Settings): Record<string, unknown> {
@@ -27,7 +25,7 @@ export function statusConfig(config: Config, settings: Settings): Record<string,
       maxConfNum: config.cni.max_conf_num,
     },
     registry: { configPath: config.images.registry_config },
-    sandboxImage: config.images.sandbox_image || BUILT_IN_SANDBOX_IMAGE,
+    sandboxImage: config.images.sandbox_image || PAUSE_IMAGE_NAME,
     maxContainerLogLineSize: config.logs.max_line_bytes,
     containerdEndpoint: config.containerd.address,
     rootDir: config.root,

@@ -5,11 +5,16 @@ import type { Image } from "../images/image.ts";
 import { containerSpec } from "../oci/container.ts";
 import { encodeSpec } from "../oci/encode.ts";
 import type { HostFacts, MountSource, PodFacts, RuntimeFacts, VolumeSource } from "../oci/input.ts";
+import type { SpecDevice } from "../oci/spec.ts";
 import { type Accounts, containerUser } from "../oci/user.ts";
 import type { Container } from "../state/containers.ts";
 
 export interface SpecDeps {
   readonly host: HostFacts;
+  readonly linux: {
+    /** The device node at a path; undefined when there is none. */
+    device(path: string): SpecDevice | undefined;
+  };
 }
 
 /** All that goes into a container's spec. */
@@ -45,11 +50,16 @@ export function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): BuiltSpec {
     targetPid: plan.targetPid,
     mountSources: plan.mountSources,
     volumes: plan.volumes,
-    devices: config.devices.map(() => []),
+    devices: config.devices.map(({ hostPath }) => nodesAt(deps, hostPath)),
     runtime: plan.runtime,
     host: deps.host,
   });
   return { bytes: encodeSpec(spec), user: toCriUser(user) };
+}
+
+function nodesAt({ linux }: SpecDeps, hostPath: string): SpecDevice[] {
+  const node = linux.device(hostPath);
+  return node === undefined ? [] : [node];
 }
 
 const storedSpec = v.object({

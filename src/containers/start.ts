@@ -92,14 +92,12 @@ async function start(
     );
     await op.step(
       "create the task",
-      () => deps.containerd.tasks.create({ id, rootfs, ...stdio }, { signal: op.signal }),
+      // Not given up half way: see createSandboxTask.
+      () => deps.containerd.tasks.create({ id, rootfs, ...stdio }),
       async (signal) => void await endTask(deps.containerd.tasks, id, signal),
     );
     await deps.logs.attached({ containerId: id });
-    const pid = await op.step("start the task", () =>
-      deps.containerd.tasks.start(id, {
-        signal: op.signal,
-      }));
+    const pid = await op.step("start the task", () => deps.containerd.tasks.start(id));
     const state: ContainerState = { kind: "running", pid, startedAtNs: deps.nowNs() };
     await op.step(
       "write the checkpoint",

@@ -1,5 +1,5 @@
 /** The built-in pause image: made here, so that no registry is needed to start a pod. */
-import { packTar } from "./tar.ts";
+import { packTar } from "./archive.ts";
 import { digestOf } from "./chain.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "./manifest.ts";
 import { type PauseArchitecture, pauseProgram } from "./pause_program.ts";
@@ -14,9 +14,9 @@ const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar";
 const USER = "65535:65535";
 
 /** The same bytes, and so the same digests, whenever and wherever it is built. */
-export function buildPauseImage(architecture: string): BuiltImage {
+export async function buildPauseImage(architecture: string): Promise<BuiltImage> {
   const program = pauseProgram(knownArchitecture(architecture));
-  const layer = packTar([{ path: "pause", mode: 0o755, bytes: program }]);
+  const layer = await packTar([{ path: "pause", mode: 0o755, body: program }]);
   const layerDigest = digestOf(layer);
   const config = json({
     architecture,

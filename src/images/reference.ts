@@ -12,6 +12,8 @@ export interface ImageReference {
 }
 
 const MAX_NAME_CHARACTERS = 255;
+/** Name, tag and digest together; more isn't even looked at. */
+const MAX_CHARACTERS = 1024;
 const DEFAULT_DOMAIN = "docker.io";
 const LEGACY_DOMAIN = "index.docker.io";
 const OFFICIAL_PREFIX = "library/";
@@ -41,6 +43,7 @@ export function isDigest(text: string): boolean {
 export function parseReference(text: string, field = "image.image"): ImageReference {
   const problem = (what: string) => invalidArgument(field, `${quote(text)} ${what}`);
   if (text === "") throw invalidArgument(field, "is empty; give the name of an image");
+  if (text.length > MAX_CHARACTERS) throw problem(`is longer than ${MAX_CHARACTERS} characters`);
   if (BARE_ID.test(text)) throw problem("is an id, not a name");
   const { name, tag, digest } = splitName(text);
   if (digest !== undefined && !isDigest(digest)) {

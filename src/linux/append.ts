@@ -1,6 +1,6 @@
 /** Files that are only ever appended to: opened without following links, written off this thread. */
 import { CriError } from "../base/errors.ts";
-import { EEXIST, ELOOP, ENOENT, ENOTDIR, linuxError } from "./errno.ts";
+import { EEXIST, EINTR, ELOOP, ENOENT, ENOTDIR, linuxError } from "./errno.ts";
 import {
   AT_FDCWD,
   O_APPEND,
@@ -93,7 +93,7 @@ const MAX_IDLE_BUFFERS = 8;
  */
 export class Appender {
   readonly #libc: IoLibc;
-  readonly #idle: Deno.PointerValue[] = [];
+  readonly #idle: bigint[] = [];
 
   constructor(libc: IoLibc) {
     this.#libc = libc;
@@ -101,23 +101,43 @@ export class Appender {
 
   /** Writes all, or as much as can be. The bytes are free for other use once this has returned. */
   async write(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<Written> {
-    const isPooled = bytes.length <= BUFFER_BYTES;
-    const memory = this.#take(isPooled ? BUFFER_BYTES : bytes.length);
-    this.#libc.copyIn(memory, bytes, BigInt(bytes.length));
+    const size = bytes.length;
+    const address = this.#take(size);
+    this.#libc.copyIn(address, bytes, BigInt(size));
     try {
-      const written = Number(await this.#libc.writeLater(fd, memory, BigInt(bytes.length)));
-      if (written === bytes.length) return { bytes: written, errno: 0 };
-      // errno is the other thread's: the rest is tried on this one, to know it.
-      return this.#writeRest(fd, bytes.length, Math.max(written, 0));
+      const written = Number(await this.#libc.writeLater(fd, address, BigInt(size)));
+      if (written === size) return { bytes: written, errno: 0 };
+      return this.#writeRest(fd, { address, size, from: Math.max(written, 0) });
     } finally {
-      if (isPooled && this.#idle.length < MAX_IDLE_BUFFERS) this.#idle.push(memory);
-      else this.#libc.free(memory);
+      this.#giveBack(address, size);
     }
   }
 
-  #take(size: number): Deno.PointerValue {
-    const memory = this.#idle.pop() ?? this.#libc.malloc(BigInt(size));
-    if (memory === null) throw new CriError("resourceExhausted", "Out of memory for logs");
-    return memory;
+  /** The errno of a failed write is the other thread's: the rest is tried on this one, to know. */
+  #writeRest(fd: number, { address, size, from }: { address: bigint; size: number; from: number }) {
+    let bytes = from;
+    while (bytes < size) {
+      const rest = BigInt(size - bytes);
+      const written = Number(this.#libc.write(fd, address + BigInt(bytes), rest));
+      if (written < 0) {
+        const errno = errnoOf(this.#libc);
+        if (errno === EINTR) continue;
+        return { bytes, errno };
+      }
+      bytes += written;
+    }
+    return { bytes, errno: 0 };
+  }
+
+  #take(size: number): bigint {
+    const idle = size <= BUFFER_BYTES ? this.#idle.pop() : undefined;
+    const address = idle ?? this.#libc.malloc(BigInt(Math.max(size, BUFFER_BYTES)));
+    if (address === 0n) throw new CriError("resourceExhausted", "Out of memory for logs");
+    return address;
+  }
+
+  #giveBack(address: bigint, size: number): void {
+    if (size <= BUFFER_BYTES && this.#idle.length < MAX_IDLE_BUFFERS) this.#idle.push(address);
+    else this.#libc.free(address);
   }
 }

@@ -37,7 +37,11 @@ export function openFifoForWrite(libc: IoLibc, path: string): number {
 }
 
 /** Bytes read; 0 when no writer has the FIFO open, "later" when one has and hasn't written. */
-export function readFifo(libc: IoLibc, fd: number, into: Uint8Array<ArrayBuffer>): number | "later" {
+export function readFifo(
+  libc: IoLibc,
+  fd: number,
+  into: Uint8Array<ArrayBuffer>,
+): number | "later" {
   const read = Number(libc.read(fd, into, BigInt(into.length)));
   if (read >= 0) return read;
   const errno = errnoOf(libc);
@@ -46,12 +50,12 @@ export function readFifo(libc: IoLibc, fd: number, into: Uint8Array<ArrayBuffer>
 }
 
 /**
- * Closes what an io compartment that died in this process has left open below a folder: nobody
- * else knows these files, and a leftover reader would hide from the shim that nobody reads.
+ * Closes what an io compartment that died in this process has left open below these folders (by
+ * their real paths): nobody knows these files any more. For the start, when nothing is open yet.
  */
-export function closeLeftOpen(libc: IoLibc, folder: string): void {
+export function closeLeftOpen(libc: IoLibc, folders: readonly string[]): void {
   for (const name of listFolder(libc, "/proc/self/fd")) {
-    const target = readLink(libc, `/proc/self/fd/${name}`);
-    if (target?.startsWith(`${folder}/`)) libc.close(Number(name));
+    const target = readLink(libc, `/proc/self/fd/${name}`) ?? "";
+    if (folders.some((folder) => target.startsWith(`${folder}/`))) libc.close(Number(name));
   }
 }

@@ -75,11 +75,11 @@ const DIRENT_NAME_OFFSET = 19;
  */
 export function listFolder(libc: CommonLibc, path: string): string[] {
   const folder = libc.opendir(cString(path));
-  if (folder === null) throw linuxError(`list ${path}`, errnoOf(libc));
+  if (folder === 0n) throw linuxError(`list ${path}`, errnoOf(libc));
   const names: string[] = [];
   const head = new Uint8Array(DIRENT_NAME_OFFSET);
   try {
-    for (let entry = libc.readdir(folder); entry !== null; entry = libc.readdir(folder)) {
+    for (let entry = libc.readdir(folder); entry !== 0n; entry = libc.readdir(folder)) {
       libc.copyOut(head, entry, BigInt(head.length));
       const length = new DataView(head.buffer).getUint16(DIRENT_LENGTH_OFFSET, true);
       const record = new Uint8Array(length);

@@ -40,7 +40,8 @@ export class Poller {
   readonly #byFd = new Map<number, Watched>();
   /** The kernel's events carry a token: a number of a file may long belong to another file. */
   readonly #byToken = new Map<number, Watched>();
-  readonly #events: Deno.PointerValue;
+  /** Memory of libc: the kernel writes there also when this Worker has just been ended. */
+  readonly #events: bigint;
   readonly #stopped: Promise<void>;
   #lastToken = 0;
   #isClosed = false;

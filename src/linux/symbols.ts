@@ -8,6 +8,8 @@ type Definition = Deno.ForeignFunction;
 
 const PATH = "buffer";
 const FD = "i32";
+/** Memory of libc's own, as a number: with it no permission is needed to reckon. */
+const ADDRESS = "usize";
 
 /** open(2)'s and ioctl(2)'s last argument is variadic; both ABIs pass it like a named one. */
 const DEFINITIONS = {
@@ -20,9 +22,9 @@ const DEFINITIONS = {
   statfs: { parameters: [PATH, "buffer"], result: "i32" },
   mkdirat: { parameters: [FD, PATH, "u32"], result: "i32" },
   unlinkat: { parameters: [FD, PATH, "i32"], result: "i32" },
-  opendir: { parameters: [PATH], result: "pointer" },
-  readdir: { parameters: ["pointer"], result: "pointer" },
-  closedir: { parameters: ["pointer"], result: "i32" },
+  opendir: { parameters: [PATH], result: ADDRESS },
+  readdir: { parameters: [ADDRESS], result: ADDRESS },
+  closedir: { parameters: [ADDRESS], result: "i32" },
   unshare: { parameters: ["i32"], result: "i32" },
   setns: { parameters: [FD, "i32"], result: "i32" },
   mount: { parameters: [PATH, PATH, PATH, "u64", "buffer"], result: "i32" },
@@ -35,24 +37,24 @@ const DEFINITIONS = {
   epoll_create1: { parameters: ["i32"], result: FD },
   epoll_ctl: { parameters: [FD, "i32", FD, "buffer"], result: "i32" },
   epoll_wait: {
-    parameters: [FD, "pointer", "i32", "i32"],
+    parameters: [FD, ADDRESS, "i32", "i32"],
     result: "i32",
     nonblocking: true,
   },
   eventfd: { parameters: ["u32", "i32"], result: FD },
   eventfd_write: { parameters: [FD, "u64"], result: "i32" },
-  write: { parameters: [FD, "pointer", "usize"], result: "isize" },
+  write: { parameters: [FD, ADDRESS, "usize"], result: "isize" },
   writeLater: {
     name: "write",
-    parameters: [FD, "pointer", "usize"],
+    parameters: [FD, ADDRESS, "usize"],
     result: "isize",
     nonblocking: true,
   },
-  malloc: { parameters: ["usize"], result: "pointer" },
-  free: { parameters: ["pointer"], result: "void" },
-  copyOut: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "pointer" },
-  copyIn: { name: "memcpy", parameters: ["pointer", "buffer", "usize"], result: "pointer" },
-  __errno_location: { parameters: [], result: "pointer" },
+  malloc: { parameters: ["usize"], result: ADDRESS },
+  free: { parameters: [ADDRESS], result: "void" },
+  copyOut: { name: "memcpy", parameters: ["buffer", ADDRESS, "usize"], result: ADDRESS },
+  copyIn: { name: "memcpy", parameters: [ADDRESS, "buffer", "usize"], result: ADDRESS },
+  __errno_location: { parameters: [], result: ADDRESS },
 } as const satisfies Record<string, Definition>;
 
 type Name = keyof typeof DEFINITIONS;

@@ -134,3 +134,9 @@ export interface SeccompArgument {
   valueTwo?: Integer | undefined;
   op: string;
 }
+
+/** The version whose shape this is. */
+export const OCI_VERSION = "1.1.0";
+
+/** Where the shim mounts the root filesystem, seen from the bundle. */
+export const ROOTFS = "rootfs";

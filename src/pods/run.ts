@@ -109,7 +109,7 @@ async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxI
         );
         await op.step(
           "create the sandbox's task",
-          () => createSandboxTask(deps, { id, rootfs }, signal),
+          () => createSandboxTask(deps, { id, rootfs }),
           async (signal) => void await endTask(deps.containerd.tasks, id, signal),
         );
       },
@@ -117,7 +117,7 @@ async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxI
     const [pid] = await op.step("start the sandbox's task", () =>
       both(
         op.signal,
-        (signal) => deps.containerd.tasks.start(id, { signal }),
+        () => deps.containerd.tasks.start(id),
         (signal) => recordAddresses(deps, metadata, signal),
       ));
     op.undo.keep();

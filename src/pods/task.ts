@@ -21,14 +21,16 @@ export async function prepareSandboxSnapshot(
   return await snapshots.prepare(pod.id, chainId, new Map(), { signal });
 }
 
-/** Creates its task: from here a shim runs for the pod. It has no stdio. */
+/**
+ * Creates its task: from here a shim runs for the pod. It has no stdio.
+ *
+ * A call that was begun is let come to its end: one that is cancelled half way leaves a shim or a
+ * `runc init` that appears only after it was looked for.
+ */
 export async function createSandboxTask(
   deps: TaskDeps,
   { id, rootfs }: { id: SandboxId; rootfs: Mount[] },
-  signal: AbortSignal,
 ): Promise<void> {
-  await deps.containerd.tasks.create(
-    { id, rootfs, stdin: "", stdout: "", stderr: "", terminal: false },
-    { signal },
-  );
+  const stdio = { stdin: "", stdout: "", stderr: "", terminal: false };
+  await deps.containerd.tasks.create({ id, rootfs, ...stdio });
 }

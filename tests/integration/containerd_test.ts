@@ -54,6 +54,10 @@ Deno.test.afterAll(async () => {
   world.containerd.close();
   await world.running.cleanUp();
   await Deno.remove(world.dir, { recursive: true });
+  for await (const { name } of Deno.readDir("/sys/fs/cgroup")) {
+    await Deno.remove(`/sys/fs/cgroup/${name}/${NAMESPACE}`).catch(() => {});
+  }
+  await Deno.remove(`/sys/fs/cgroup/${NAMESPACE}`).catch(() => {});
 });
 
 async function busyboxRoot(root: string): Promise<Mount[]> {
@@ -125,10 +129,10 @@ Deno.test("tasks.update() changes the limits of a running container", async () =
 });
 
 Deno.test("tasks.create() tells what runc said when the container can't be made", async () => {
-  const { containerd: { tasks, containers }, rootfs } = await open();
+  const { containerd: { tasks, containers } } = await open();
+  const request = await container("broken", "sleeps");
   const spec = specFor("broken", ["/no/such/program"]);
-  await containers.create(record("broken", { spec }));
-  const request = { id: "broken", rootfs, stdin: "", stdout: "", stderr: "", terminal: false };
+  await containers.update({ id: "broken", spec }, ["spec"]);
   const error = await tasks.create(request).then(() => undefined, (error) => error);
   assert.ok(isKind(error, "internal", "notFound", "invalidArgument", "failedPrecondition"));
   assert.match(error.message, /^Cannot create task "broken": .*no such file/s);

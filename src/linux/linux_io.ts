@@ -1,0 +1,80 @@
+/** What the io compartment gets from the kernel. A fake stands in for it in tests. */
+import { Appender, type AppendTarget, openForAppend, type Written } from "./append.ts";
+import { errnoText } from "./errno.ts";
+import { closeLeftOpen, makeFifo, openFifoForRead, openFifoForWrite, readFifo } from "./fifo.ts";
+import { type IoLibc, openLibc, revokeFfi } from "./libc.ts";
+import { Poller, type ReadyListener } from "./poller.ts";
+import { IO_SYMBOLS } from "./symbols.ts";
+
+export interface LinuxIo {
+  /** @throws CriError alreadyExists */
+  makeFifo(path: string, mode: number): void;
+  /** Opens the read end at once, whether somebody writes or not. @throws CriError notFound */
+  openFifoForRead(path: string): number;
+  /** @throws CriError failedPrecondition while nobody has it open for reading */
+  openFifoForWrite(path: string): number;
+  /** Bytes read; 0 when no writer has it open, "later" when one has and hasn't written. */
+  readFifo(fd: number, into: Uint8Array<ArrayBuffer>): number | "later";
+  /**
+   * Closes what an io compartment that died in this process left open below these folders, named
+   * by their real paths. Only before anything is opened.
+   */
+  closeLeftOpen(folders: readonly string[]): void;
+  /** @throws CriError failedPrecondition when a link lies in the way */
+  openForAppend(target: AppendTarget): number;
+  /** Appends, off this thread. The bytes may be used again as soon as this has returned. */
+  append(fd: number, bytes: Uint8Array<ArrayBuffer>): Promise<Written>;
+  closeFd(fd: number): void;
+  /** Tells once when a FIFO can be read or its last writer has gone. */
+  watch(fd: number, listener: ReadyListener): void;
+  /** Asks to be told again. */
+  watchAgain(fd: number): void;
+  /** Call it before closing the file. */
+  unwatch(fd: number): void;
+  /** Nanoseconds since the epoch. */
+  nowNs(): bigint;
+  /** "ENOSPC (no space left)". */
+  errnoText(errno: number): string;
+  /** Ends the waiting; nothing is watched any more. */
+  close(): Promise<void>;
+}
+
+const CLOCK_REALTIME = 0;
+const NS_PER_S = 1_000_000_000n;
+
+/**
+ * Opens libc with the io compartment's symbols and gives the permission for foreign libraries up.
+ *
+ * @throws CriError failedPrecondition without a fitting libc
+ */
+export function openLinuxIo(): LinuxIo {
+  const libc = openLibc(IO_SYMBOLS);
+  revokeFfi();
+  return linuxIoOn(libc);
+}
+
+/** The same on a libc that is open. */
+export function linuxIoOn(libc: IoLibc): LinuxIo {
+  const poller = new Poller(libc);
+  const appender = new Appender(libc);
+  const time = new BigUint64Array(2);
+  return {
+    makeFifo: (path, mode) => makeFifo(libc, path, mode),
+    openFifoForRead: (path) => openFifoForRead(libc, path),
+    openFifoForWrite: (path) => openFifoForWrite(libc, path),
+    readFifo: (fd, into) => readFifo(libc, fd, into),
+    closeLeftOpen: (folders) => closeLeftOpen(libc, folders),
+    openForAppend: (target) => openForAppend(libc, target),
+    append: (fd, bytes) => appender.write(fd, bytes),
+    closeFd: (fd) => void libc.close(fd),
+    watch: (fd, listener) => poller.add(fd, listener),
+    watchAgain: (fd) => poller.arm(fd),
+    unwatch: (fd) => poller.remove(fd),
+    nowNs: () => {
+      libc.clock_gettime(CLOCK_REALTIME, time);
+      return (time[0] ?? 0n) * NS_PER_S + (time[1] ?? 0n);
+    },
+    errnoText,
+    close: () => poller.close(),
+  };
+}
