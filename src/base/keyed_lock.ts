@@ -32,6 +32,8 @@ export class KeyedLock<K> {
  * @throws the signal's reason
  */
 export async function waitFor<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Whoever gives up leaves the promise to others; its failure is not unhandled then.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason);

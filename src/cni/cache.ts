@@ -74,6 +74,17 @@ export class ResultCache {
     await Deno.rename(temporary, this.#path(cached));
   }
 
+  /** Whether there is a record, readable or not. */
+  async has(key: Key): Promise<boolean> {
+    try {
+      await Deno.stat(this.#path(key));
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
   /** Forgets an attachment; forgotten already is done. */
   async remove(key: Key): Promise<void> {
     await removeFile(this.#path(key));

@@ -86,8 +86,9 @@ async function spawn(call: PluginCall, signal: AbortSignal): Promise<Deno.ChildP
   }
 }
 
+/** Deno has neither a class nor a code for ETXTBSY, so all errors without one are tried again. */
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ETXTBSY";
+  return error instanceof Error && error.constructor === Error && !("code" in error);
 }
 
 function spawnError(path: string, cause: unknown): CriError {

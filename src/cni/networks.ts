@@ -119,15 +119,7 @@ class FolderNetworks implements CniNetworks {
         for (const one of cached.toReversed()) await this.#detachCached(one, netnsPath, signal);
         return;
       }
-      // Every ADD puts its record down first: without one, and without the namespace that an ADD
-      // needs, there is nothing to give back.
-      if (!await hasNetns(netnsPath)) return;
-      const { networks } = await this.#folder.look();
-      for (const [index, network] of [...networks.entries()].reverse()) {
-        const chain = await this.#chainOf(network, signal);
-        const target = targetOf(attachment, index);
-        await delChain(this.#deps, { chain, target, result: undefined }, signal);
-      }
+      await this.#detachUnknown(attachment, signal);
     });
   }
 
@@ -213,6 +205,26 @@ class FolderNetworks implements CniNetworks {
     const target = { ...cached.target, netnsPath: isThere ? netnsPath : "" };
     await delChain(this.#deps, { chain, target, result: cached.result }, signal);
     await this.#cache.remove(cached);
+  }
+
+  /**
+   * Without a readable record: by the folder's configuration. Every ADD puts its record down
+   * first, so without one and without the namespace there is nothing to give back.
+   */
+  async #detachUnknown(attachment: Attachment, signal: AbortSignal): Promise<void> {
+    const isThere = await hasNetns(attachment.netnsPath);
+    const { networks } = await this.#folder.look();
+    for (const [index, network] of [...networks.entries()].reverse()) {
+      const target = targetOf(
+        { ...attachment, netnsPath: isThere ? attachment.netnsPath : "" },
+        index,
+      );
+      const key = { networkName: network.name, target };
+      if (!isThere && !await this.#cache.has(key)) continue;
+      const chain = await this.#chainOf(network, signal);
+      await delChain(this.#deps, { chain, target, result: undefined }, signal);
+      await this.#cache.remove(key);
+    }
   }
 
   /** The configuration that an attachment was made with, whatever is in the folder now. */

@@ -52,9 +52,18 @@ export async function lookUpAccounts(
     remember(deps.accounts, image.chainId, accounts);
     return accounts;
   } finally {
-    deps.linux.unmount(target);
-    await removePath(target);
+    await endLookup(deps, id);
   }
+}
+
+/** Takes the moment's mount away; gone is done. */
+export async function endLookup(
+  deps: Pick<AccountsDeps, "settings"> & { linux: Pick<AccountsDeps["linux"], "unmount"> },
+  id: ContainerId,
+): Promise<void> {
+  const target = lookupDir(deps.settings, id);
+  deps.linux.unmount(target);
+  await removePath(target);
 }
 
 /** The same content without a place to write to: an overlay of its layers alone. */

@@ -24,7 +24,7 @@ import { containerDir } from "../state/folders.ts";
 import { SPEC_TYPE } from "../state/labels.ts";
 import type { NameRegistry } from "../state/names.ts";
 import { podName } from "../state/sandboxes.ts";
-import { type AccountsDeps, knownAccounts, lookUpAccounts } from "./accounts.ts";
+import { type AccountsDeps, endLookup, knownAccounts, lookUpAccounts } from "./accounts.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
 import { makePlan, type Plan, type PlanDeps, specPlan } from "./plan.ts";
 import { deleteContainerRecord, EMPTY_SPEC, recordContainer } from "./record.ts";
@@ -95,7 +95,11 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
         ),
     );
     const { user } = early ??
-      await op.step("look up the user", () => completeSpec(deps, { plan, rootfs }, op.signal));
+      await op.step(
+        "look up the user",
+        () => completeSpec(deps, { plan, rootfs }, op.signal),
+        () => endLookup(deps, id),
+      );
     if (deps.sandboxes.find(pod.id)?.state.kind !== "ready") {
       throw new CriError("failedPrecondition", `Pod ${podName(pod)} was stopped meanwhile`);
     }

@@ -12,6 +12,7 @@ import type { LogService } from "../logs/service.ts";
 import { containerLabel } from "../state/containers.ts";
 import { containerDir } from "../state/folders.ts";
 import type { NameRegistry } from "../state/names.ts";
+import { endLookup } from "./accounts.ts";
 import type { ExitedDeps } from "./exited.ts";
 import { deleteContainerRecord } from "./record.ts";
 import { removeSnapshot } from "./snapshot.ts";
@@ -27,6 +28,7 @@ export interface RemoveDeps extends ExitedDeps {
   readonly containerd: Pick<Containerd, "containers" | "snapshots" | "tasks">;
   readonly names: NameRegistry;
   readonly containerFlights: Flights<ContainerId>;
+  readonly linux: { unmount(target: string): void };
   readonly logs: ExitedDeps["logs"] & Pick<LogService, "close">;
 }
 
@@ -64,6 +66,7 @@ async function removeLocked(
       settled([
         removeSnapshot(deps, container, signal),
         deps.logs.close({ containerId: id }),
+        endLookup(deps, id),
       ]));
     await op.step("delete its record", () => deleteContainerRecord(deps, id, signal));
     // The checkpoint goes last: a crash before this leaves nothing that claims to be a container.

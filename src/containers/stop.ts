@@ -96,7 +96,7 @@ async function signalAndWait(
   const waiting = deps.containerd.tasks.wait(id, { signal });
   waiting.catch(() => undefined);
   try {
-    await deps.containerd.tasks.kill(id, number, { signal, all: number === SIGKILL });
+    await deps.containerd.tasks.kill(id, number, { signal });
   } catch (error) {
     // The process ended by itself meanwhile: the wait knows how.
     if (!isKind(error, "notFound")) throw error;

@@ -29,7 +29,7 @@ export async function endTask(
   const waiting = tasks.wait(id, { signal, timeoutMs: KILL_TIMEOUT_MS });
   waiting.catch(() => undefined);
   try {
-    await tasks.kill(id, SIGKILL, { signal, timeoutMs: KILL_TIMEOUT_MS, all: true });
+    await tasks.kill(id, SIGKILL, { signal, timeoutMs: KILL_TIMEOUT_MS });
     await waiting;
   } catch (error) {
     // No such task or process: it ended already, or was never made; it is deleted all the same.

@@ -81,7 +81,10 @@ function openError(path: string, errno: number): CriError {
 /** How much of a write came through, and the error that ended it. */
 export interface Written {
   readonly bytes: number;
+  /** 0 when all is written. */
   readonly errno: number;
+  /** The last byte that came through of a write that failed; -1 when none did. */
+  readonly lastByte: number;
 }
 
 const BUFFER_BYTES = 256 * 1024;
@@ -106,7 +109,7 @@ export class Appender {
     this.#libc.copyIn(address, bytes, BigInt(size));
     try {
       const written = Number(await this.#libc.writeLater(fd, address, BigInt(size)));
-      if (written === size) return { bytes: written, errno: 0 };
+      if (written === size) return { bytes: written, errno: 0, lastByte: -1 };
       return this.#writeRest(fd, { address, size, from: Math.max(written, 0) });
     } finally {
       this.#giveBack(address, size);
@@ -114,7 +117,10 @@ export class Appender {
   }
 
   /** The errno of a failed write is the other thread's: the rest is tried on this one, to know. */
-  #writeRest(fd: number, { address, size, from }: { address: bigint; size: number; from: number }) {
+  #writeRest(
+    fd: number,
+    { address, size, from }: { address: bigint; size: number; from: number },
+  ): Written {
     let bytes = from;
     while (bytes < size) {
       const rest = BigInt(size - bytes);
@@ -122,11 +128,18 @@ export class Appender {
       if (written < 0) {
         const errno = errnoOf(this.#libc);
         if (errno === EINTR) continue;
-        return { bytes, errno };
+        return { bytes, errno, lastByte: this.#byteAt(address, bytes - 1) };
       }
       bytes += written;
     }
-    return { bytes, errno: 0 };
+    return { bytes, errno: 0, lastByte: -1 };
+  }
+
+  #byteAt(address: bigint, offset: number): number {
+    if (offset < 0) return -1;
+    const byte = new Uint8Array(1);
+    this.#libc.copyOut(byte, address + BigInt(offset), 1n);
+    return byte[0] ?? -1;
   }
 
   #take(size: number): bigint {

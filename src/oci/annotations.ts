@@ -1,4 +1,4 @@
-/** What runtimes and tools read of a spec: names are containerd's, for everybody else knows those. */
+/** What runtimes and tools read of a spec, under containerd's names: all others know those. */
 import type { PodSandboxConfig } from "../gen/cri/v1/api.ts";
 
 const PREFIX = "io.kubernetes.cri";
@@ -49,7 +49,7 @@ function podEntries(type: string, id: string, { metadata }: PodSandboxConfig): E
   ];
 }
 
-/** What the pod's containers will need in all: runtimes with a machine for each pod size it by this. */
+/** What the pod's containers need in all: runtimes with a machine for each pod size it by this. */
 function resourceEntries(
   resources: NonNullable<NonNullable<PodSandboxConfig["linux"]>["resources"]>,
 ): Entry[] {

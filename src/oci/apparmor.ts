@@ -13,8 +13,8 @@ const CONTEXT = "config.linux.security_context";
  * The profile's name, undefined for none. A request without one gets the default where the kernel
  * has AppArmor; a privileged container has none but a profile that it names.
  *
- * @throws CriError failedPrecondition when the kernel has no AppArmor, invalidArgument for a profile
- *   that isn't loaded
+ * @throws CriError failedPrecondition when the kernel has no AppArmor, invalidArgument for a
+ *   profile that isn't loaded
  */
 export function apparmorProfile(
   context: LinuxContainerSecurityContext | undefined,

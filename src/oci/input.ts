@@ -1,4 +1,4 @@
-/** What the builders of runtime specs start from: a request, the image, and facts found by others. */
+/** What the builders of runtime specs start from: a request, the image, facts found by others. */
 import type { ContainerConfig, PodSandboxConfig } from "../gen/cri/v1/api.ts";
 import type { SpecDevice } from "./spec.ts";
 import type { Accounts, User } from "./user.ts";

@@ -1,6 +1,6 @@
 /**
  * The mounts of a container, in the order that the runtime makes them: the kernel's file systems,
- * then the request's and the pod's own files, those near the root first, so that none hides another.
+ * then the request's and the pod's own files, those near the root first, that none hide another.
  */
 import { CriError, invalidArgument } from "../base/errors.ts";
 import { type Mount, MountPropagation } from "../gen/cri/v1/api.ts";
@@ -26,7 +26,7 @@ export function kernelMounts({ sysIsWritable, bindsSys }: {
 }): SpecMount[] {
   const plain = ["nosuid", "noexec", "nodev"];
   const sysfs = mount("/sys", "sysfs", [...plain, sysIsWritable ? "rw" : "ro"]);
-  const boundSys = { ...bind("/sys", "/sys", ["rro", ...plain]) };
+  const boundSys = bind("/sys", "/sys", ["rro", ...plain]);
   return [
     mount("/proc", "proc", [...plain]),
     mount("/dev", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -63,7 +63,7 @@ type MountInput = Pick<
 >;
 
 /**
- * All mounts of a container. What the request mounts takes the place of what it would have had there.
+ * All mounts of a container. What the request mounts takes the place of what would be there.
  *
  * @throws CriError invalidArgument for mounts that can't be, failedPrecondition for a recursive
  *   read-only mount that the runtime can't make
@@ -206,8 +206,8 @@ function rootfsPropagation(asked: readonly Mount[]): Linux["rootfsPropagation"] 
 }
 
 /**
- * Where an image's volumes go in a container: cleaned paths, each once, without those that the request
- * mounts something on. A path can't climb out of the root (CVE-2022-23648).
+ * Where an image's volumes go in a container: cleaned paths, each once, without those that the
+ * request mounts something on. A path can't climb out of the root (CVE-2022-23648).
  */
 export function imageVolumePaths(volumes: readonly string[], asked: readonly Mount[]): string[] {
   const taken = new Set(asked.map(({ containerPath }) => cleanPath(containerPath)));

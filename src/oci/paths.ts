@@ -34,8 +34,8 @@ export interface HiddenPaths {
  * The hidden paths of a container: the request's lists as they are, none when it is privileged.
  *
  * A request without a security context gets the defaults. One with a context but two empty lists
- * gets none: that is how the kubelet asks for `procMount: Unmasked`, as protobuf knows no difference
- * between an empty list and no list.
+ * gets none: that is how the kubelet asks for `procMount: Unmasked`, as protobuf knows no
+ * difference between an empty list and no list.
  */
 export function hiddenPaths(context: LinuxContainerSecurityContext | undefined): HiddenPaths {
   if (context === undefined) return defaultHiddenPaths();

@@ -32,7 +32,7 @@ export function processArgs(
   return all;
 }
 
-/** PATH, TERM and HOSTNAME, then the image's variables, then the request's; the last of a name wins. */
+/** PATH, TERM, HOSTNAME, the image's variables, then the request's; the last of a name wins. */
 export function processEnv(
   { envs, tty }: Pick<ContainerConfig, "envs" | "tty">,
   { image, hostname }: { image: ImageConfig; hostname: string },

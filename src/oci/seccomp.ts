@@ -58,8 +58,8 @@ export function seccompProfilePath(context: SecurityContext | undefined): string
  * The filter, undefined for none. A request that says nothing is unconfined, and so is a privileged
  * container whatever it says.
  *
- * @throws CriError failedPrecondition on a kernel without seccomp, invalidArgument for a profile that
- *   can't be
+ * @throws CriError failedPrecondition on a kernel without seccomp, invalidArgument for a profile
+ *   that can't be
  */
 export function seccompFilter(
   context: SecurityContext | undefined,
@@ -102,8 +102,8 @@ function defaultFilter({ host, bounding }: SeccompFacts): Seccomp {
 }
 
 /**
- * Every address family but two. Each range is a rule of its own: runtimes take several conditions on
- * one argument for alternatives, so "neither the one nor the other" in one rule would let both in.
+ * Every address family but two. Each range is a rule of its own: runtimes take several conditions
+ * on one argument for alternatives, so "neither the one nor the other" would let both in.
  */
 function socketRules(): SeccompRule[] {
   return [

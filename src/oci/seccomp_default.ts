@@ -1,7 +1,7 @@
 /**
- * The default seccomp profile as data: the system calls that a container may make. The choice is the
- * one that containers of Docker, containerd and CRI-O have had for years; a name that the node's
- * libseccomp doesn't know yet is passed over by the runtime.
+ * The default seccomp profile as data: the system calls that a container may make. The choice is
+ * the one that containers of Docker, containerd and CRI-O have had for years; a name that the
+ * node's libseccomp doesn't know yet is passed over by the runtime.
  */
 import type { Arch } from "./input.ts";
 
@@ -97,7 +97,7 @@ export const ARCHITECTURES: Readonly<Record<Arch, readonly string[]>> = {
   aarch64: ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"],
 };
 
-/** personality(2): Linux, 32-bit Linux, each with or without UNAME26, and the question which it is. */
+/** personality(2): Linux, 32-bit Linux, each also with UNAME26, and the question which it is. */
 export const PERSONALITIES: readonly number[] = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff];
 
 /** clone(2)'s flags for new namespaces: cgroup, mount, UTS, IPC, user, PID, network. */

@@ -30,8 +30,8 @@ export interface SysctlFacts {
 }
 
 /**
- * The sysctls of a pod, with dots between the parts of their names, and the defaults that it doesn't
- * set itself.
+ * The sysctls of a pod, with dots between the parts of their names, and the defaults that it
+ * doesn't set itself.
  *
  * @throws CriError invalidArgument for one that isn't of the pod's own namespaces, and for values
  *   that could be read as more than a value (CVE-2022-0811)

@@ -1,4 +1,4 @@
-/** Who a container runs as: the request's wish, else the image's, looked up in the image's accounts. */
+/** Who a container runs as: the request's wish, else the image's, by the image's accounts. */
 import { CriError, invalidArgument } from "../base/errors.ts";
 import {
   type Int64Value,

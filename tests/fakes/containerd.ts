@@ -12,7 +12,7 @@ import { type Leases, withExpiry } from "../../src/containerd/leases.ts";
 import { fakeContent, fakeDiff } from "./containerd_content.ts";
 import { fakeSnapshots } from "./containerd_snapshots.ts";
 import { fakeTasks } from "./containerd_tasks.ts";
-import { FakeWorld } from "./containerd_world.ts";
+import { FakeWorld, setOrDelete } from "./containerd_world.ts";
 import { fieldsOf, fits } from "./filters.ts";
 
 export { type Failpoint, FakeWorld, type Program } from "./containerd_world.ts";
@@ -230,11 +230,6 @@ function fakeLeases(world: FakeWorld): Leases {
     },
     resources: async (id) => structuredClone(find(id).resources),
   };
-}
-
-export function setOrDelete(map: Map<string, string>, key: string, value: string | undefined) {
-  if (value === undefined || value === "") map.delete(key);
-  else map.set(key, value);
 }
 
 function exists(what: string, id: string): CriError {

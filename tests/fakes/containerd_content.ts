@@ -7,8 +7,7 @@ import { CriError, notFound } from "../../src/base/errors.ts";
 import type { Content, NewContent } from "../../src/containerd/content.ts";
 import { callAborted } from "../../src/containerd/errors.ts";
 import type { Diff } from "../../src/containerd/diff.ts";
-import { setOrDelete } from "./containerd.ts";
-import type { Blob, FakeWorld } from "./containerd_world.ts";
+import { type Blob, type FakeWorld, setOrDelete } from "./containerd_world.ts";
 import { fieldsOf, fits } from "./filters.ts";
 
 export function digestOf(bytes: Uint8Array): string {

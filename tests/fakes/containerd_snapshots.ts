@@ -3,8 +3,7 @@
 import { CriError, notFound } from "../../src/base/errors.ts";
 import type { Mount } from "../../src/containerd/mount.ts";
 import type { SnapshotInfo, Snapshots } from "../../src/containerd/snapshots.ts";
-import { setOrDelete } from "./containerd.ts";
-import type { FakeWorld } from "./containerd_world.ts";
+import { type FakeWorld, setOrDelete } from "./containerd_world.ts";
 import { fieldsOf, fits } from "./filters.ts";
 
 export function fakeSnapshots(world: FakeWorld, snapshotter: string): Snapshots {

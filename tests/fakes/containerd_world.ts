@@ -225,3 +225,9 @@ function signalIn(args: readonly unknown[]): AbortSignal | undefined {
   }
   return undefined;
 }
+
+/** An empty value removes a label, as in containerd. */
+export function setOrDelete(map: Map<string, string>, key: string, value: string | undefined) {
+  if (value === undefined || value === "") map.delete(key);
+  else map.set(key, value);
+}

@@ -12,6 +12,9 @@ cniSuite({ name: "real plugins", open: () => cniWorld() });
 Deno.test("attach() runs bridge, host-local and portmap, and detach() leaves nothing", async () => {
   await using world = await cniWorld();
   const { networks, networkName, bridge, subnet } = world;
+  const [first, ...rest] = world.bridgeConf().plugins;
+  const conf = world.bridgeConf({ plugins: [{ ...first, ipMasq: true }, ...rest] });
+  await world.configure("10-pods.conflist", conf);
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const pod = {
     ...(await world.attachment("pod1")),
@@ -31,7 +34,7 @@ Deno.test("attach() runs bridge, host-local and portmap, and detach() leaves not
   const cached = JSON.parse(await Deno.readTextFile(path));
   assert.equal(cached.kind, "cniCacheV1");
   assert.equal(cached.netns, pod.netnsPath);
-  assert.deepEqual(JSON.parse(atob(cached.config)), world.bridgeConf());
+  assert.deepEqual(JSON.parse(atob(cached.config)), conf);
   assert.deepEqual(cached.result, result.raw);
   assert.equal(cached.capabilityArgs.portMappings[0].hostPort, port);
   assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
@@ -40,7 +43,10 @@ Deno.test("attach() runs bridge, host-local and portmap, and detach() leaves not
   assert.deepEqual(await world.leases(), []);
   assert.deepEqual(await world.cached(), []);
   assert.equal(await sh("ip", "-o", "link", "show", "master", bridge), "");
-  assert.doesNotMatch(await sh("iptables-save", "-t", "nat"), new RegExp(`--dport ${port} |pod1`));
+  assert.doesNotMatch(
+    await sh("iptables-save", "-t", "nat"),
+    new RegExp(`--dport ${port} |${networkName}`),
+  );
   await networks.detach(pod, never);
 });
 
@@ -142,8 +148,8 @@ for (
 Deno.test("attach() waits for a plugin whose file is still being written", async () => {
   await using world = await cniWorld();
   await Deno.copyFile("/usr/lib/cni/bridge", `${world.ownBinDir}/bridge`);
-  using _writing = await Deno.open(`${world.ownBinDir}/bridge`, { write: true });
-  setTimeout(() => _writing.close(), 250);
+  const writing = await Deno.open(`${world.ownBinDir}/bridge`, { write: true });
+  setTimeout(() => writing.close(), 250);
   const pod = await world.attachment("pod1");
   await world.networks.attach(pod, never);
   await world.networks.detach(pod, never);

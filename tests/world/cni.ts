@@ -87,7 +87,6 @@ export async function cniWorld(more: Partial<CniOptions> = {}): Promise<CniWorld
           type: "bridge",
           bridge,
           isGateway: true,
-          ipMasq: true,
           ipam: {
             type: "host-local",
             dataDir: `${dir}/leases`,

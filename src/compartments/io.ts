@@ -1,0 +1,33 @@
+/**
+ * The io compartment: containers' output. It may write below the log folders and its FIFO folder
+ * and calls a few functions of libc; it may not run programs, and reaches no registry, no image and
+ * no containerd.
+ */
+import type { Config } from "../config/table.ts";
+import { openLinuxIo } from "../linux/linux_io.ts";
+import { openLogService } from "../logs/log_service.ts";
+import { serveChannel } from "./channel.ts";
+import { compartmentMain } from "./start.ts";
+
+/** What of the configuration is used here. */
+export type IoConfig = Pick<Config, "state"> & { readonly logs: Pick<Config["logs"], "dirs"> };
+
+compartmentMain<IoConfig>("io", async ({ config, peers }) => {
+  const fifoDir = `${config.state}/io`;
+  const logDirs = config.logs.dirs;
+  const io = openLinuxIo();
+  io.closeLeftOpen(await Promise.all([fifoDir, ...logDirs].map(realPath)));
+  const service = openLogService({ io, fifoDir, logDirs });
+  serveChannel(peers.server, service);
+  return { stop: () => service.stop() };
+});
+
+/** A folder that isn't there yet has nothing open in it. */
+async function realPath(folder: string): Promise<string> {
+  try {
+    return await Deno.realPath(folder);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return folder;
+    throw error;
+  }
+}

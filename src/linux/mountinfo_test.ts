@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { mountPointsUnder } from "./mountinfo.ts";
+
+const MOUNTINFO = `22 28 0:20 / /sys rw,nosuid shared:7 - sysfs sysfs rw
+28 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+90 28 0:50 / /run/cri/sandboxes/a/shm rw - tmpfs shm rw
+91 28 0:51 / /run/cri/sandboxes/a rw - tmpfs x rw
+92 28 0:52 / /run/cri/sandboxes/with\\040blank\\134 rw - tmpfs x rw
+93 28 0:53 / /run/cri/sandboxes-other rw - tmpfs x rw
+94 90 0:54 / /run/cri/sandboxes/a/shm rw - tmpfs over rw
+`;
+
+Deno.test("mountPointsUnder() answers what is at or below, the deepest last", () => {
+  assert.deepEqual(mountPointsUnder(MOUNTINFO, "/run/cri/sandboxes"), [
+    "/run/cri/sandboxes/a",
+    "/run/cri/sandboxes/with blank\\",
+    "/run/cri/sandboxes/a/shm",
+    "/run/cri/sandboxes/a/shm",
+  ]);
+  assert.deepEqual(mountPointsUnder(MOUNTINFO, "/sys"), ["/sys"]);
+  assert.equal(mountPointsUnder(MOUNTINFO, "/").length, 7);
+  assert.deepEqual(mountPointsUnder(MOUNTINFO, "/nowhere"), []);
+});

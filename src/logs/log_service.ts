@@ -1,0 +1,115 @@
+/** The logs of all containers: step 7 of 7, the part that lives in the io compartment. */
+import { CriError, during, invalidArgument } from "../base/errors.ts";
+import { removePath } from "../base/gone.ts";
+import type { LinuxIo } from "../linux/linux_io.ts";
+import { ContainerLog, type LogDeps } from "./container_log.ts";
+import { Output } from "./output.ts";
+import { READ_BYTES } from "./pump.ts";
+import type { LogOptions, LogService, StdioPaths } from "./service.ts";
+
+export interface LogServiceOptions {
+  readonly io: LinuxIo;
+  /** Folder in which each container's FIFOs have a folder of their own. */
+  readonly fifoDir: string;
+  /** Folders that logs may lie in. */
+  readonly logDirs: readonly string[];
+}
+
+/** A service that can be ended: lines begun are written out, the FIFOs stay for the next one. */
+export type LogServiceHandle = LogService & { stop(): Promise<void> };
+
+/** Opens the service; nothing is read until a container is opened. */
+export function openLogService({ io, fifoDir, logDirs }: LogServiceOptions): LogServiceHandle {
+  const space = { input: new Uint8Array(READ_BYTES), output: new Output() };
+  return new Logs({ io, space, logDirs }, fifoDir);
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
+
+class Logs implements LogServiceHandle {
+  readonly #deps: LogDeps;
+  readonly #fifoDir: string;
+  /** A promise, so that a container that is just being opened is known too. */
+  readonly #logs = new Map<string, Promise<ContainerLog>>();
+
+  constructor(deps: LogDeps, fifoDir: string) {
+    this.#deps = deps;
+    this.#fifoDir = fifoDir;
+  }
+
+  async open(options: LogOptions): Promise<StdioPaths> {
+    const { containerId, resume } = options;
+    this.#checkOptions(options);
+    const known = this.#logs.get(containerId);
+    if (known !== undefined) {
+      // The server was restarted and this compartment wasn't: the streams never stopped.
+      if (resume) return (await known).paths;
+      throw new CriError("alreadyExists", `The streams of container ${containerId} are open`);
+    }
+    const opening = ContainerLog.open(this.#deps, options);
+    this.#logs.set(containerId, opening);
+    try {
+      return (await opening).paths;
+    } catch (error) {
+      this.#logs.delete(containerId);
+      throw during(`Cannot open the streams of container ${containerId}`, error);
+    }
+  }
+
+  async attached({ containerId }: { containerId: string }): Promise<void> {
+    (await this.#get(containerId)).attached();
+  }
+
+  async drained(
+    { containerId, timeoutMs }: { containerId: string; timeoutMs: number },
+  ): Promise<{ complete: boolean }> {
+    const log = await this.#logs.get(containerId);
+    return { complete: log === undefined || await log.drained(timeoutMs) };
+  }
+
+  async reopen({ containerId }: { containerId: string }): Promise<void> {
+    await (await this.#get(containerId)).reopen();
+  }
+
+  async close({ containerId }: { containerId: string }): Promise<void> {
+    checkId(containerId);
+    const log = this.#logs.get(containerId);
+    if (log === undefined) return await removePath(`${this.#fifoDir}/${containerId}`);
+    try {
+      await (await log).close();
+    } finally {
+      this.#logs.delete(containerId);
+    }
+  }
+
+  list(): Promise<string[]> {
+    return Promise.resolve([...this.#logs.keys()]);
+  }
+
+  async stop(): Promise<void> {
+    const logs = await Promise.allSettled(this.#logs.values());
+    this.#logs.clear();
+    await Promise.all(logs.map((log) => log.status === "fulfilled" ? log.value.stop() : undefined));
+    await this.#deps.io.close();
+  }
+
+  async #get(containerId: string): Promise<ContainerLog> {
+    const log = await this.#logs.get(containerId);
+    if (log !== undefined) return log;
+    throw new CriError("failedPrecondition", `Container ${containerId} has no open streams`);
+  }
+
+  #checkOptions({ containerId, dir, maxLineBytes }: LogOptions): void {
+    checkId(containerId);
+    if (dir !== `${this.#fifoDir}/${containerId}`) {
+      throw invalidArgument("dir", `${dir} is not the container's folder in ${this.#fifoDir}`);
+    }
+    if (!Number.isInteger(maxLineBytes) || maxLineBytes < 1) {
+      throw invalidArgument("maxLineBytes", `${maxLineBytes} is not a number of bytes`);
+    }
+  }
+}
+
+function checkId(containerId: string): void {
+  if (!ID.test(containerId)) throw invalidArgument("containerId", "it has a form that no id has");
+}

@@ -1,0 +1,39 @@
+/** The FIFOs of a container, in a folder of their own. */
+import { isKind } from "../base/errors.ts";
+import { removePath } from "../base/gone.ts";
+import type { LinuxIo } from "../linux/linux_io.ts";
+import type { LogOptions, StdioPaths } from "./service.ts";
+
+const FOLDER_MODE = 0o700;
+const FIFO_MODE = 0o600;
+
+/** The paths of a container's FIFOs; a terminal's error output is its output. */
+export function stdioPaths({ dir, stdin, terminal }: LogOptions): StdioPaths {
+  return {
+    stdin: stdin ? `${dir}/stdin` : "",
+    stdout: `${dir}/stdout`,
+    stderr: terminal ? "" : `${dir}/stderr`,
+  };
+}
+
+/** Makes the FIFOs afresh: what a start that failed has left is of no use to anybody. */
+export async function makeStdio(io: LinuxIo, options: LogOptions): Promise<StdioPaths> {
+  await removePath(options.dir);
+  await Deno.mkdir(options.dir, { recursive: true, mode: FOLDER_MODE });
+  const paths = stdioPaths(options);
+  // The write end of stdin is opened by the first one that attaches to the container.
+  for (const path of Object.values(paths)) {
+    if (path !== "") io.makeFifo(path, FIFO_MODE);
+  }
+  return paths;
+}
+
+/** Opens a read end; undefined when the FIFO is gone, and with it the stream. */
+export function openStream(io: LinuxIo, path: string): number | undefined {
+  try {
+    return io.openFifoForRead(path);
+  } catch (error) {
+    if (isKind(error, "notFound")) return undefined;
+    throw error;
+  }
+}
