@@ -95,7 +95,7 @@ function spawnError(path: string, cause: unknown): CriError {
   if (cause instanceof Deno.errors.NotCapable) {
     return new CriError("permissionDenied", `${path} is not a plugin that may be run`, {
       cause,
-      remedy: "its folder must be one of cni.bin_dirs, and a new file there is allowed at once",
+      remedy: "put it into one of the folders of cni.bin_dirs",
     });
   }
   if (cause instanceof Deno.errors.NotFound) {

@@ -8,7 +8,6 @@ import { startContainer, type StartDeps } from "../containers/start.ts";
 import { containerStatus, type StatusDeps as ContainerStatusDeps } from "../containers/status.ts";
 import { stopContainer, type StopDeps as StopContainerDeps } from "../containers/stop.ts";
 import {
-  type ImageServiceDefinition,
   ListContainersRequest,
   ListPodSandboxRequest,
   type RuntimeServiceDefinition,

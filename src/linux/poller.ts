@@ -2,6 +2,7 @@
  * Waits for many files at once with epoll(7): one waiting call for all of them, made on a thread of
  * Deno's pool, and nothing that runs while nothing happens.
  */
+import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import { ENOENT, linuxError } from "./errno.ts";
 import { EPOLL_DATA_OFFSET, EPOLL_EVENT_BYTES, O_CLOEXEC, O_NONBLOCK } from "./flags.ts";
@@ -65,21 +66,23 @@ export class Poller {
 
   /** Asks to be told again. */
   arm(fd: number): void {
-    const watched = this.#byFd.get(fd);
+    const watched = this.#isClosed ? undefined : this.#byFd.get(fd);
     if (watched === undefined) return;
     this.#control(EPOLL_CTL_MOD, { ...watched, events: EPOLLIN | EPOLLONESHOT });
   }
 
   /** Stops watching a file; call it before the file is closed. */
   remove(fd: number): void {
-    const watched = this.#byFd.get(fd);
+    const watched = this.#isClosed ? undefined : this.#byFd.get(fd);
     if (watched === undefined) return;
     this.#byFd.delete(fd);
     this.#byToken.delete(watched.token);
     this.#control(EPOLL_CTL_DEL, { ...watched, events: 0 });
   }
 
+  /** Nothing is watched from here on; a second call does nothing. */
   async close(): Promise<void> {
+    if (this.#isClosed) return await this.#stopped;
     this.#isClosed = true;
     this.#libc.eventfd_write(this.#wake, 1n);
     await this.#stopped;
@@ -89,6 +92,8 @@ export class Poller {
   }
 
   #control(operation: number, o: { fd: number; token: number; events: number }): void {
+    // Its number may belong to another file by now.
+    if (this.#isClosed) throw new CriError("unavailable", "Cannot watch a FIFO: it is over");
     const event = new DataView(new ArrayBuffer(EPOLL_EVENT_BYTES));
     event.setUint32(0, o.events, true);
     event.setUint32(EPOLL_DATA_OFFSET, o.token, true);

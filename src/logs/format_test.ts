@@ -6,7 +6,7 @@ const TIME = "2026-03-04T05:06:07.000000089Z";
 const heads = new LineHeads("stdout", BigInt(Date.UTC(2026, 2, 4, 5, 6, 7)) * 1_000_000n + 89n);
 const encoder = new TextEncoder();
 
-/** The log that reads of these texts make, with a limit of 8 bytes a line; latin1 shows each byte. */
+/** The log that reads of these texts make, with a limit of 8 bytes a line; a character a byte. */
 function framed(...reads: (string | Uint8Array)[]): string {
   const framer = new LineFramer(8);
   const output = new Output();
@@ -14,7 +14,8 @@ function framed(...reads: (string | Uint8Array)[]): string {
     framer.frame(typeof read === "string" ? encoder.encode(read) : read, heads, output);
   }
   framer.finish(heads, output);
-  return new TextDecoder("latin1").decode(output.bytes).replaceAll(`${TIME} stdout `, "");
+  const text = Array.from(output.bytes, (byte) => String.fromCharCode(byte)).join("");
+  return text.replaceAll(`${TIME} stdout `, "");
 }
 
 const CASES: { name: string; reads: string[]; log: string }[] = [
@@ -40,7 +41,7 @@ for (const { name, reads, log } of CASES) {
 
 Deno.test("LineFramer keeps bytes that are no text", () => {
   const bytes = Uint8Array.from([0, 255, 128, 13, 27, 10]);
-  assert.equal(framed(bytes), "F \x00\xff\x80\r\x1b\n".replace("\x80", "€"));
+  assert.equal(framed(bytes), "F \x00\xff\x80\r\x1b\n");
 });
 
 Deno.test("LineFramer writes the same however its input is cut", () => {

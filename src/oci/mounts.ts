@@ -43,15 +43,20 @@ export function kernelMounts({ sysIsWritable, bindsSys }: {
   ];
 }
 
-/** Mounts of the pod's own container; virtual machines take the pod's DNS from its resolv.conf. */
+/**
+ * Mounts of the pod's own container; virtual machines take the pod's DNS from its resolv.conf.
+ *
+ * All of a network namespace share one sysfs, and its first mount decides whether it can be written
+ * to at all. In a privileged pod the first one leaves the choice to those that follow.
+ */
 export function sandboxMounts(
   files: { readonly resolvConf: string; readonly shm: string },
-  { ownIpc, bindsSys }: { ownIpc: boolean; bindsSys: boolean },
+  { ownIpc, bindsSys, isPrivileged }: { ownIpc: boolean; bindsSys: boolean; isPrivileged: boolean },
 ): SpecMount[] {
   // A user namespace may only remount with these, and nothing there needs more.
   const options = ["ro", "nosuid", "nodev", "noexec"];
   return [
-    ...kernelMounts({ sysIsWritable: false, bindsSys }),
+    ...kernelMounts({ sysIsWritable: isPrivileged, bindsSys }),
     bind(ownIpc ? files.shm : DEV_SHM, DEV_SHM, options),
     bind(files.resolvConf, RESOLV_CONF, options),
   ];

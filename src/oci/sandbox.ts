@@ -36,7 +36,11 @@ export function sandboxSpec(input: SandboxSpecInput): Spec {
     root: { path: ROOTFS, readonly: true },
     // A runtime refuses to name a host that isn't the pod's own.
     hostname: own.uts && config.hostname !== "" ? config.hostname : undefined,
-    mounts: sandboxMounts(files, { ownIpc: own.ipc, bindsSys: own.user && !own.network }),
+    mounts: sandboxMounts(files, {
+      ownIpc: own.ipc,
+      bindsSys: own.user && !own.network,
+      isPrivileged: config.linux?.securityContext?.privileged === true,
+    }),
     annotations: sandboxAnnotations(input, input.runtime.podAnnotations),
     linux: { ...sandboxLinux(input, own), mountLabel: selinux.mountLabel },
   };
