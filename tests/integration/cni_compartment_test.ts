@@ -7,7 +7,8 @@ import { defaultConfig } from "../../src/config/load.ts";
 import { computePermissions, workerPermissions } from "../../src/supervisor/permissions.ts";
 import { pluginFiles } from "../../src/supervisor/plugins.ts";
 import { rejects } from "../suites/cni_suite.ts";
-import { cniWorld, sh } from "../world/cni.ts";
+import { cniWorld } from "../world/cni.ts";
+import { sh } from "../world/sh.ts";
 
 const never = new AbortController().signal;
 

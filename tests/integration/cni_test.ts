@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { fromGoCniResult, toGoCniResult } from "../../src/cni/go_cni.ts";
 import { openCniNetworks } from "../../src/cni/networks.ts";
 import { cniSuite, rejects } from "../suites/cni_suite.ts";
-import { cniWorld, sh } from "../world/cni.ts";
+import { cniWorld } from "../world/cni.ts";
+import { sh } from "../world/sh.ts";
 
 const never = new AbortController().signal;
 

@@ -3,9 +3,8 @@ import { runPlugin } from "../../src/cni/exec.ts";
 import { type CniOptions, openCniNetworks } from "../../src/cni/networks.ts";
 import type { Attachment, CniNetworks } from "../../src/cni/types.ts";
 import { attachmentOf, type CniSubject } from "../suites/cni_suite.ts";
-
-/** Where distributions put the plugins. */
-const PLUGIN_DIRS = ["/usr/lib/cni", "/opt/cni/bin"];
+import { filesOf, PLUGIN_DIRS } from "./network.ts";
+import { sh } from "./sh.ts";
 
 export interface CniWorld extends CniSubject, AsyncDisposable {
   dir: string;
@@ -30,15 +29,6 @@ export interface CniWorld extends CniSubject, AsyncDisposable {
   cached(): Promise<string[]>;
   /** Removes a pod's namespace and its file. */
   removeNetns(containerId: string): Promise<void>;
-}
-
-/** Runs a program; gives what it printed. @throws with its stderr when it failed */
-export async function sh(...argv: [string, ...string[]]): Promise<string> {
-  const [program, ...args] = argv;
-  const { code, stdout, stderr } = await new Deno.Command(program, { args }).output();
-  const decoder = new TextDecoder();
-  if (code !== 0) throw new Error(`${argv.join(" ")}: ${decoder.decode(stderr)}`);
-  return decoder.decode(stdout);
 }
 
 /** A world with the bridge network configured; `more` changes what networks are opened with. */
@@ -121,13 +111,4 @@ export async function cniWorld(more: Partial<CniOptions> = {}): Promise<CniWorld
   };
   await world.configure("10-pods.conflist", world.bridgeConf());
   return world;
-}
-
-async function filesOf(dir: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 /** A real containerd of its own for a test: own root, state and socket, CRI plugin off. */
 import { delay } from "./delay.ts";
+import { killShims, unmountUnder } from "./processes.ts";
 
 export interface ContainerdOptions {
   /** Path of the executable, `containerd` on PATH if left out; its shim is looked for beside it. */
@@ -94,48 +95,5 @@ async function answers(address: string): Promise<boolean> {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Kills the shims that were started for this socket, and the processes of their containers. */
-async function killShims(address: string): Promise<void> {
-  const shims: number[] = [];
-  const parents = new Map<number, number>();
-  for await (const { name } of Deno.readDir("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    const args = (await textOf(`/proc/${pid}/cmdline`)).split("\0");
-    if (args[0]?.includes("containerd-shim") === true && args.includes(address)) shims.push(pid);
-    const stat = await textOf(`/proc/${pid}/stat`);
-    parents.set(pid, Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-  }
-  for (const shim of shims) {
-    for (const [pid, parent] of parents) if (parent === shim) kill(pid);
-    kill(shim);
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-async function unmountUnder(dir: string): Promise<void> {
-  const lines = (await textOf("/proc/self/mountinfo")).split("\n");
-  const targets = lines.map((line) => line.split(" ")[4] ?? "");
-  for (const target of targets.filter((t) => t.startsWith(`${dir}/`)).reverse()) {
-    await new Deno.Command("umount", { args: ["-l", target], stderr: "null" }).output();
-  }
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch {
-    // The process has gone meanwhile.
-    return "";
   }
 }

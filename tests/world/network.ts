@@ -1,0 +1,94 @@
+/** A pod network of real plugins, with folders, bridge and subnet that nobody else has. */
+import { sh } from "./sh.ts";
+
+/** Where distributions put the plugins. */
+export const PLUGIN_DIRS: readonly string[] = ["/usr/lib/cni", "/opt/cni/bin"];
+
+/** The configuration's file in the network's folder. */
+export const CONF_FILE = "10-pods.conflist";
+
+export interface PodNetwork {
+  readonly name: string;
+  readonly bridge: string;
+  /** The first three numbers of the subnet: "10.201.7". */
+  readonly subnet: string;
+  readonly confDir: string;
+  readonly cacheDir: string;
+  readonly pluginDirs: readonly string[];
+  /** The text of a configuration of bridge, host-local and portmap, as network add-ons write it. */
+  conf(): string;
+  /** The addresses that host-local has given out. */
+  leases(): Promise<string[]>;
+  /** Names of the files in libcni's cache of results. */
+  cached(): Promise<string[]>;
+  /** The chains and rules in iptables that name this network, and interfaces on its bridge. */
+  traces(): Promise<string[]>;
+  /** Takes the bridge away. */
+  remove(): Promise<void>;
+}
+
+/** @param dir the folder of the node; its last letters make the names */
+export function podNetwork(dir: string): PodNetwork {
+  const tag = dir.slice(-6).toLowerCase();
+  const [a = 0, b = 0] = crypto.getRandomValues(new Uint8Array(2));
+  const subnet = `10.${200 + a % 50}.${b}`;
+  const bridge = `ct${tag}`;
+  const name = `podnet-${tag}`;
+  const ipam = {
+    type: "host-local",
+    dataDir: `${dir}/leases`,
+    ranges: [[{ subnet: `${subnet}.0/24` }]],
+    routes: [{ dst: "0.0.0.0/0" }],
+  };
+  const plugins = [
+    { type: "bridge", bridge, isGateway: true, ipMasq: true, hairpinMode: true, ipam },
+    { type: "portmap", capabilities: { portMappings: true } },
+  ];
+  const cacheDir = `${dir}/cni`;
+  return {
+    name,
+    bridge,
+    subnet,
+    confDir: `${dir}/net.d`,
+    cacheDir,
+    pluginDirs: PLUGIN_DIRS,
+    conf: () => JSON.stringify({ cniVersion: "1.0.0", name, plugins }, undefined, 2),
+    leases: async () =>
+      (await filesOf(`${dir}/leases/${name}`)).filter((file) => /^[\d.]+$/.test(file)),
+    cached: () => filesOf(`${cacheDir}/results`),
+    traces: async () => [...await rulesOf(name), ...await portsOf(bridge)],
+    remove: async () => {
+      if (await exists(`/sys/class/net/${bridge}`)) await sh("ip", "link", "delete", bridge);
+    },
+  };
+}
+
+async function rulesOf(network: string): Promise<string[]> {
+  const rules = (await sh("iptables", "-w", "-t", "nat", "-S")).split("\n");
+  return rules.filter((rule) => rule.includes(`name: \\"${network}\\"`));
+}
+
+async function portsOf(bridge: string): Promise<string[]> {
+  const ports = await filesOf(`/sys/class/net/${bridge}/brif`);
+  return ports.map((port) => `interface ${port} on ${bridge}`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Names in a folder, sorted; none when there is no such folder. */
+export async function filesOf(dir: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
