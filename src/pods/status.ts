@@ -2,15 +2,20 @@
 import { isKind } from "../base/errors.ts";
 import type { Containerd } from "../containerd/client.ts";
 import { type StatusDeps as ContainerStatusDeps, statusOf } from "../containers/status.ts";
-import type {
-  PodSandboxStatus,
-  PodSandboxStatusRequest,
-  PodSandboxStatusResponse,
+import {
+  NamespaceOption,
+  type PodSandboxStatus,
+  type PodSandboxStatusRequest,
+  type PodSandboxStatusResponse,
 } from "../gen/cri/v1/api.ts";
 import { toGoJson } from "../state/go_json.ts";
 import { encodeSandboxMetadata } from "../state/metadata.ts";
 import type { Sandbox, SandboxStore } from "../state/sandboxes.ts";
 import { toCriState } from "./list.ts";
+import { namespaceOptions } from "./namespaces.ts";
+
+/** What a pod gets that asked for nothing. */
+const OWN_NAMESPACES = NamespaceOption.fromPartial({});
 
 export interface StatusDeps extends ContainerStatusDeps {
   readonly containerd: Pick<Containerd, "containers">;
@@ -44,7 +49,7 @@ export function toCriStatus(pod: Sandbox): PodSandboxStatus {
     state: toCriState(pod),
     createdAt: pod.createdAtNs,
     network: { ip, additionalIps: additional.map((ip) => ({ ip })) },
-    linux: { namespaces: { options: config.linux?.securityContext?.namespaceOptions } },
+    linux: { namespaces: { options: namespaceOptions(config) ?? OWN_NAMESPACES } },
     labels: config.labels,
     annotations: config.annotations,
     runtimeHandler,

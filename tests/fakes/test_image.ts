@@ -18,6 +18,8 @@ export interface TestFile {
   path: string;
   mode?: number;
   content: Uint8Array | string;
+  /** Another file of the layer that this is a hard link to. */
+  linkTo?: string;
 }
 
 export type Compression = "gzip" | "zstd" | "none";
@@ -103,16 +105,22 @@ export function testIndex(images: { architecture: string; image: TestImage }[]):
 /** Debian's static busybox with a few applets' names. */
 export async function busyboxFiles(): Promise<TestFile[]> {
   const content = await Deno.readFile("/bin/busybox");
-  const names = ["bin/busybox", "bin/sh", "bin/echo", "bin/sleep"];
-  return names.map((path) => ({ path, mode: 0o755, content }));
+  const applets = ["sh", "echo", "sleep", "cat", "httpd", "id", "ls", "seq", "wget"];
+  const links = applets.map((name) => ({
+    path: `bin/${name}`,
+    linkTo: "bin/busybox",
+    content: "",
+  }));
+  return [{ path: "bin/busybox", content }, ...links].map((file) => ({ ...file, mode: 0o755 }));
 }
 
-/** A ustar archive of plain files. */
+/** A ustar archive of plain files and hard links. */
 export function tar(files: TestFile[]): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
-  for (const { path, mode = 0o644, content } of files) {
+  for (const file of files) {
+    const { content } = file;
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    parts.push(header(path, mode, bytes.length), bytes);
+    parts.push(header(file, bytes.length), bytes);
     parts.push(new Uint8Array((512 - bytes.length % 512) % 512));
   }
   parts.push(new Uint8Array(1024));
@@ -125,7 +133,7 @@ export function tar(files: TestFile[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-function header(path: string, mode: number, size: number): Uint8Array {
+function header({ path, mode = 0o644, linkTo }: TestFile, size: number): Uint8Array {
   const block = new Uint8Array(512);
   const put = (at: number, text: string) => block.set(new TextEncoder().encode(text), at);
   const octal = (at: number, value: number, digits: number) =>
@@ -137,7 +145,8 @@ function header(path: string, mode: number, size: number): Uint8Array {
   octal(124, size, 11);
   octal(136, 0, 11);
   put(148, "        ");
-  put(156, "0");
+  put(156, linkTo === undefined ? "0" : "1");
+  put(157, linkTo ?? "");
   put(257, "ustar\u000000");
   const sum = block.reduce((total, byte) => total + byte, 0);
   octal(148, sum, 6);

@@ -17,7 +17,7 @@ export interface Crictl {
   /** Runs a command that may fail. */
   attempt(...args: string[]): Promise<Outcome>;
   /** Runs a command with `--output json` and gives the parsed answer. */
-  json(...args: string[]): Promise<Json>;
+  json(command: string, ...args: string[]): Promise<Json>;
   /** Writes a request as a file for `runp` and `create`, and gives its path. */
   file(request: object): Promise<string>;
 }
@@ -43,7 +43,8 @@ export function crictlOf(daemon: Pick<Daemon, "listen" | "dir">): Crictl {
   };
   return Object.assign(run, {
     attempt,
-    json: async (...args: string[]) => JSON.parse(await run(...args, "--output", "json")),
+    json: async (command: string, ...args: string[]) =>
+      JSON.parse(await run(command, "--output", "json", ...args)),
     file: async (request: object) => {
       const path = await Deno.makeTempFile({ dir: daemon.dir, suffix: ".json" });
       await Deno.writeTextFile(path, JSON.stringify(request));
