@@ -76,6 +76,18 @@ export function serveChannel<S extends object>(port: MessagePort | Peer, service
   });
 }
 
+/** Several services as one: a method is that of the first which has it. */
+export function allOf(services: readonly object[]): object {
+  const all: Record<string, unknown> = Object.create(null);
+  return new Proxy(all, {
+    get: (_target, name) => {
+      const owner = services.find((service) => name in service);
+      const method: unknown = owner === undefined ? undefined : Reflect.get(owner, name);
+      return typeof method === "function" ? method.bind(owner) : undefined;
+    },
+  });
+}
+
 type CallMessage = Extract<ChannelMessage, { kind: "call" }>;
 
 interface IncomingCall extends Omit<CallMessage, "kind"> {

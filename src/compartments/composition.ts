@@ -5,6 +5,7 @@ import { KeyedLock } from "../base/keyed_lock.ts";
 import { openCniNetworks } from "../cni/networks.ts";
 import type { PluginService } from "../cni/types.ts";
 import { connectContainerd, type Containerd } from "../containerd/client.ts";
+import type { Config } from "../config/table.ts";
 import type { Accounts } from "../oci/user.ts";
 import type { ImageDeps } from "../cri/image_service.ts";
 import type { RuntimeDeps } from "../cri/services.ts";
@@ -14,6 +15,7 @@ import type { RegistryService } from "../images/service.ts";
 import { ImageStore } from "../images/store.ts";
 import { ImageUsage } from "../images/usage.ts";
 import { openLinux } from "../linux/linux.ts";
+import type { CaptureService } from "../containers/streams.ts";
 import type { LogService } from "../logs/service.ts";
 import { ContainerStore } from "../state/containers.ts";
 import { NameRegistry } from "../state/names.ts";
@@ -30,6 +32,9 @@ import { statusConfig } from "./status_config.ts";
 
 /** A plugin ends by itself at its own timeout; this is for a compartment that doesn't answer. */
 const PLUGIN_SLACK_MS = 5_000;
+
+/** More than field tags, lengths and an exit code take. */
+const FRAMING_BYTES = 1024;
 
 export type ServerDeps =
   & RuntimeDeps
@@ -54,7 +59,7 @@ export function compose({ config, peers, stopping }: Start): Composition {
   const { address, namespace, snapshotter } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
   const registry = callChannel<RegistryService>(peers.registry, "registry");
-  const logs = callChannel<LogService>(peers.io, "io");
+  const io = callChannel<LogService & CaptureService>(peers.io, "io");
   const settings = settingsOf(config, isSystemdNode());
   const imageStore = new ImageStore({
     images: containerd.images,
@@ -75,7 +80,9 @@ export function compose({ config, peers, stopping }: Start): Composition {
   const deps: ServerDeps = {
     containerd,
     linux,
-    logs,
+    logs: io,
+    streams: io,
+    maxExecOutputBytes: maxExecOutput(config),
     network,
     settings,
     sandboxes: new SandboxStore(),
@@ -124,6 +131,11 @@ export function compose({ config, peers, stopping }: Start): Composition {
       containerd.close();
     },
   };
+}
+
+/** An answer with its framing stays within what both ends take; kubelets take 16 MiB. */
+function maxExecOutput({ cri }: Config): number {
+  return Math.min(cri.max_message_mib, 16) * 1024 * 1024 - FRAMING_BYTES;
 }
 
 function openNetwork({ config, peers }: Start) {

@@ -6,7 +6,8 @@
 import type { Config } from "../config/table.ts";
 import { openLinuxIo } from "../linux/linux_io.ts";
 import { openLogService } from "../logs/log_service.ts";
-import { serveChannel } from "./channel.ts";
+import { Captures } from "../streaming/capture_service.ts";
+import { allOf, serveChannel } from "./channel.ts";
 import { compartmentMain } from "./start.ts";
 
 /** What of the configuration is used here. */
@@ -17,9 +18,15 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   const logDirs = config.logs.dirs;
   const io = openLinuxIo();
   io.closeLeftOpen(await Promise.all([fifoDir, ...logDirs].map(realPath)));
-  const service = openLogService({ io, fifoDir, logDirs });
-  serveChannel(peers.server, service);
-  return { stop: () => service.stop() };
+  const logs = openLogService({ io, fifoDir, logDirs });
+  const captures = new Captures(io, fifoDir);
+  serveChannel(peers.server, allOf([logs, captures]));
+  return {
+    stop: async () => {
+      await captures.stop();
+      await logs.stop();
+    },
+  };
 });
 
 /** A folder that isn't there yet has nothing open in it. */

@@ -1,6 +1,7 @@
 /** Every RPC of the CRI, a row each: check the request, call the verb, shape the answer. */
 import { CriError } from "../base/errors.ts";
 import { createContainer, type CreateDeps } from "../containers/create.ts";
+import { execSync, type ExecSyncDeps } from "../containers/exec_sync.ts";
 import { listContainers, type ListDeps as ContainerListDeps } from "../containers/list.ts";
 import { removeContainer, type RemoveDeps as RemoveContainerDeps } from "../containers/remove.ts";
 import { reopenContainerLog, type ReopenDeps } from "../containers/reopen_log.ts";
@@ -23,6 +24,7 @@ import { stopPodSandbox } from "../pods/stop.ts";
 import type { Handlers } from "./service_definition.ts";
 import { checkCreateContainer, checkStopContainer } from "./validate/container.ts";
 import { checkId } from "./validate/fields.ts";
+import { checkExecSync } from "./validate/streaming.ts";
 import { checkRunPodSandbox } from "./validate/pod.ts";
 
 /** All that the verbs behind the runtime service need, put together by the server compartment. */
@@ -38,13 +40,20 @@ export type RuntimeDeps =
   & ContainerListDeps
   & ContainerStatusDeps
   & ReopenDeps
+  & ExecSyncDeps
   & NodeStatusDeps
   & VersionDeps;
 
 type RuntimeHandlers = Handlers<typeof RuntimeServiceDefinition>;
 
 export function runtimeService(deps: RuntimeDeps): RuntimeHandlers {
-  return { ...nodeRows(deps), ...podRows(deps), ...containerRows(deps), ...laterRows() };
+  return {
+    ...nodeRows(deps),
+    ...podRows(deps),
+    ...containerRows(deps),
+    ...streamRows(deps),
+    ...laterRows(),
+  };
 }
 
 function nodeRows(deps: RuntimeDeps) {
@@ -121,11 +130,19 @@ function containerRows(deps: RuntimeDeps) {
   } satisfies Partial<RuntimeHandlers>;
 }
 
+function streamRows(deps: RuntimeDeps) {
+  return {
+    execSync: (request, signal) => {
+      checkExecSync(request);
+      return execSync(deps, request, signal);
+    },
+  } satisfies Partial<RuntimeHandlers>;
+}
+
 /** RPCs of the contract that this version doesn't have. Clients fall back on this answer. */
 function laterRows() {
   return {
     updateContainerResources: () => unimplemented("UpdateContainerResources"),
-    execSync: () => unimplemented("ExecSync"),
     exec: () => unimplemented("Exec"),
     attach: () => unimplemented("Attach"),
     portForward: () => unimplemented("PortForward"),

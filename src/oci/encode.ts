@@ -10,8 +10,13 @@ declare global {
 
 /** The spec as the JSON that containerd keeps and the runtime reads. */
 export function encodeSpec(spec: Spec): Uint8Array {
+  return encodeJson(spec);
+}
+
+/** JSON with bigints as plain numbers. */
+export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(
-    spec,
+    value,
     (_key, value: unknown) => typeof value === "bigint" ? JSON.rawJSON(String(value)) : value,
   ));
 }

@@ -19,6 +19,9 @@ export const CONTAINER_METADATA_TYPE = "github.com/containerd/cri/pkg/store/cont
 /** Type URL of a runtime spec in a container record. */
 export const SPEC_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
 
+/** Type URL of the process of an exec. */
+export const PROCESS_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process";
+
 /** containerd's bound on the key and value of one label together, in bytes. */
 const MAX_LABEL_BYTES = 4096;
 

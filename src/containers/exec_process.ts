@@ -1,0 +1,197 @@
+/** A process beside a container's own: made from the container's spec, never left behind. */
+import * as v from "valibot";
+import { CriError, during, isKind } from "../base/errors.ts";
+import { newId } from "../base/id.ts";
+import { waitFor } from "../base/keyed_lock.ts";
+import { logger } from "../base/log.ts";
+import type { Containerd } from "../containerd/client.ts";
+import type { Exit, Tasks } from "../containerd/tasks.ts";
+import type { StdioPaths } from "../logs/service.ts";
+import { encodeJson } from "../oci/encode.ts";
+import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
+import { parseGoJson } from "../state/go_json.ts";
+import { PROCESS_TYPE } from "../state/labels.ts";
+
+const log = logger("containers");
+
+const SIGKILL = 9;
+
+/** A killed process that isn't gone by then sits in the kernel. */
+const KILL_TIMEOUT_MS = 10_000;
+
+export interface ExecDeps {
+  readonly containerd: Pick<Containerd, "containers" | "tasks">;
+  readonly containers: ContainerStore;
+}
+
+/** A name for an exec, the same for containerd and for its streams. */
+export const newExecId = (): string => newId();
+
+/**
+ * The container to run something in.
+ *
+ * @throws CriError notFound, failedPrecondition when it doesn't run
+ */
+export function runningContainer(
+  { containers }: Pick<ExecDeps, "containers">,
+  idOrPrefix: string,
+  action: string,
+): Container {
+  const container = containers.get(idOrPrefix);
+  if (container.state.kind === "running") return container;
+  throw new CriError(
+    "failedPrecondition",
+    `Cannot ${action} container ${containerLabel(container)} (${container.id}): ` +
+      `it is ${container.state.kind}`,
+  );
+}
+
+const storedSpec = v.object({ process: v.looseObject({ env: v.nullish(v.array(v.string())) }) });
+
+/**
+ * The container's process with other arguments, as JSON: the same user, environment, folder,
+ * capabilities and profiles. Read from containerd each time, for an update may have changed it.
+ *
+ * @throws CriError internal for a spec that can't be read
+ */
+export async function execSpec(
+  { containerd }: Pick<ExecDeps, "containerd">,
+  { id, args, terminal }: { id: string; args: readonly string[]; terminal: boolean },
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const { spec } = await containerd.containers.get(id, { signal });
+  try {
+    const text = new TextDecoder().decode(spec?.value);
+    const { process } = v.parse(storedSpec, parseGoJson(text));
+    const env = process.env ?? [];
+    const hasTerm = env.some((entry) => entry.startsWith("TERM="));
+    return encodeJson({
+      ...process,
+      args,
+      terminal,
+      // Programs on a terminal look for its kind.
+      env: terminal && !hasTerm ? [...env, "TERM=xterm"] : env,
+    });
+  } catch (cause) {
+    throw new CriError("internal", "The stored spec of the container can't be read", { cause });
+  }
+}
+
+export interface ExecPlan {
+  readonly container: Container;
+  readonly execId: string;
+  readonly terminal: boolean;
+  readonly stdio: StdioPaths;
+  readonly spec: Uint8Array;
+}
+
+type ExecTasks = Pick<Tasks, "exec" | "startExec" | "deleteExec" | "kill" | "wait">;
+
+/** A process that was started; whoever starts one calls {@link end} whatever happens. */
+export class ExecProcess {
+  readonly #tasks: ExecTasks;
+  readonly #id: string;
+  readonly #execId: string;
+  readonly #exit: Promise<Exit>;
+
+  private constructor(tasks: ExecTasks, { container, execId }: ExecPlan) {
+    this.#tasks = tasks;
+    this.#id = container.id;
+    this.#execId = execId;
+    this.#exit = tasks.wait(this.#id, { execId });
+    // Whoever doesn't wait for it any more is not to be troubled by it.
+    this.#exit.catch(() => undefined);
+  }
+
+  /**
+   * Makes and starts the process; on failure nothing is left of it. Neither step is given up half
+   * way: a shim goes on whether its caller waits or not.
+   *
+   * @throws CriError failedPrecondition when the container ended meanwhile, internal when its
+   *   program can't be started
+   */
+  static async start(tasks: ExecTasks, plan: ExecPlan): Promise<ExecProcess> {
+    const { container: { id }, execId, terminal, stdio, spec } = plan;
+    try {
+      await tasks.exec({
+        id,
+        execId,
+        terminal,
+        ...stdio,
+        spec: { typeUrl: PROCESS_TYPE, value: spec },
+      });
+    } catch (error) {
+      throw endedMeanwhile(error);
+    }
+    try {
+      await tasks.startExec(id, execId);
+    } catch (error) {
+      await endExec(tasks, { id, execId });
+      throw endedMeanwhile(error);
+    }
+    return new ExecProcess(tasks, plan);
+  }
+
+  /** @throws the signal's reason; failedPrecondition when the container took the process along */
+  async exited(signal: AbortSignal): Promise<Exit> {
+    try {
+      return await waitFor(this.#exit, signal);
+    } catch (error) {
+      throw signal.aborted ? error : endedMeanwhile(error);
+    }
+  }
+
+  /** Kills the process if it is still there, and deletes what its shim keeps of it. */
+  async end(): Promise<void> {
+    await endExec(this.#tasks, { id: this.#id, execId: this.#execId, exit: this.#exit });
+  }
+}
+
+/** containerd's word that something is not there is only about the task: the container is ours. */
+function endedMeanwhile(error: unknown): CriError {
+  if (isKind(error, "notFound")) {
+    return during("The container ended meanwhile", error, "failedPrecondition");
+  }
+  return during("Its shim refused", error);
+}
+
+async function endExec(
+  tasks: ExecTasks,
+  { id, execId, exit }: { id: string; execId: string; exit?: Promise<Exit> },
+): Promise<void> {
+  try {
+    await killExec(tasks, { id, execId, exit });
+    await tasks.deleteExec(id, execId);
+  } catch (error) {
+    if (isKind(error, "notFound")) return;
+    log.error("Cannot end process {execId} in container {containerId}: {error}", {
+      execId,
+      containerId: id,
+      error,
+    });
+  }
+}
+
+async function killExec(
+  tasks: ExecTasks,
+  { id, execId, exit }: { id: string; execId: string; exit: Promise<Exit> | undefined },
+): Promise<void> {
+  if (exit !== undefined && await hasSettled(exit)) return;
+  try {
+    await tasks.kill(id, SIGKILL, { execId, timeoutMs: KILL_TIMEOUT_MS });
+  } catch (error) {
+    // It ended by itself meanwhile, or was never started; then it is deleted all the same.
+    if (exit !== undefined && !isKind(error, "notFound", "failedPrecondition")) throw error;
+  }
+  if (exit !== undefined) await waitFor(exit, AbortSignal.timeout(KILL_TIMEOUT_MS));
+}
+
+/** Whether a promise is settled already, for which a few turns of the microtask queue are enough. */
+async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
+  const not = Symbol();
+  const first = await Promise.race([
+    promise.catch(() => undefined),
+    Promise.resolve(not).then((n) => n),
+  ]);
+  return first !== not;
+}

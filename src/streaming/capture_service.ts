@@ -1,0 +1,74 @@
+/** The captures of all execs: ExecSync, the part that lives in the io compartment. */
+import { CriError, during } from "../base/errors.ts";
+import type { CallContext } from "../compartments/channel.ts";
+import type { Captured, CaptureService, ExecStdioOptions } from "../containers/streams.ts";
+import type { LinuxIo } from "../linux/linux_io.ts";
+import type { StdioPaths } from "../logs/service.ts";
+import { Capture } from "./capture.ts";
+import { type ExecStdio, makeExecStdio } from "./exec_stdio.ts";
+
+interface Open {
+  readonly stdio: ExecStdio;
+  readonly capture: Capture;
+}
+
+export class Captures implements CaptureService {
+  readonly #io: LinuxIo;
+  readonly #fifoDir: string;
+  readonly #open = new Map<string, Open>();
+
+  constructor(io: LinuxIo, fifoDir: string) {
+    this.#io = io;
+    this.#fifoDir = fifoDir;
+  }
+
+  /** How many are open: none, when no ExecSync is under way. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  async openCapture(options: ExecStdioOptions & { maxBytes: number }): Promise<StdioPaths> {
+    const { containerId, execId, maxBytes } = options;
+    let stdio: ExecStdio | undefined;
+    try {
+      stdio = await makeExecStdio(this.#io, this.#fifoDir, options);
+      const capture = new Capture(this.#io, stdio.paths, maxBytes);
+      this.#open.set(execId, { stdio, capture });
+      return stdio.paths;
+    } catch (error) {
+      await stdio?.remove();
+      throw during(`Cannot open the streams of an exec in container ${containerId}`, error);
+    }
+  }
+
+  captureAttached({ execId }: { execId: string }): Promise<void> {
+    this.#open.get(execId)?.capture.attached();
+    return Promise.resolve();
+  }
+
+  async captured(
+    { execId, quietMs, drainMs }: { execId: string; quietMs: number; drainMs: number },
+    context?: Pick<CallContext, "transfer">,
+  ): Promise<Captured> {
+    const open = this.#open.get(execId);
+    if (open === undefined) {
+      throw new CriError("unavailable", `The output of exec ${execId} was lost in a restart`);
+    }
+    const isComplete = await open.capture.drained({ quietMs, drainMs });
+    const captured = open.capture.take(isComplete);
+    context?.transfer(captured.stdout.buffer, captured.stderr.buffer);
+    return captured;
+  }
+
+  async closeCapture({ execId }: { execId: string }): Promise<void> {
+    const open = this.#open.get(execId);
+    if (open === undefined) return;
+    this.#open.delete(execId);
+    open.capture.stop();
+    await open.stdio.remove();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map((execId) => this.closeCapture({ execId })));
+  }
+}

@@ -1,0 +1,49 @@
+/** The FIFOs of an exec, in a folder of their own below its container's. */
+import { invalidArgument } from "../base/errors.ts";
+import { removePath } from "../base/gone.ts";
+import type { ExecStdioOptions } from "../containers/streams.ts";
+import type { LinuxIo } from "../linux/linux_io.ts";
+import type { StdioPaths } from "../logs/service.ts";
+
+const FOLDER_MODE = 0o700;
+const FIFO_MODE = 0o600;
+
+/** Begins the names of execs' folders; the others in a container's folder are its own FIFOs. */
+const EXEC_PREFIX = "exec-";
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
+
+export interface ExecStdio {
+  readonly paths: StdioPaths;
+  /** Removes the FIFOs. */
+  remove(): Promise<void>;
+}
+
+/** Makes the FIFOs; on failure nothing is left. */
+export async function makeExecStdio(
+  io: LinuxIo,
+  fifoDir: string,
+  options: ExecStdioOptions,
+): Promise<ExecStdio> {
+  const { containerId, execId, terminal, stdin } = options;
+  checkId("containerId", containerId);
+  checkId("execId", execId);
+  const dir = `${fifoDir}/${containerId}/${EXEC_PREFIX}${execId}`;
+  await Deno.mkdir(dir, { recursive: true, mode: FOLDER_MODE });
+  const paths = {
+    stdin: stdin ? `${dir}/stdin` : "",
+    stdout: `${dir}/stdout`,
+    stderr: terminal ? "" : `${dir}/stderr`,
+  };
+  try {
+    for (const path of Object.values(paths)) if (path !== "") io.makeFifo(path, FIFO_MODE);
+  } catch (error) {
+    await removePath(dir);
+    throw error;
+  }
+  return { paths, remove: () => removePath(dir) };
+}
+
+function checkId(field: string, id: string): void {
+  if (!ID.test(id)) throw invalidArgument(field, "it has a form that no id has");
+}
