@@ -1,0 +1,75 @@
+/** `./dev test`: runs the stages one after another and closes with one line that counts all. */
+import type { Ended, Outcome } from "./outcome.ts";
+import { chosen, type Stage, stages } from "./stages.ts";
+
+/** A stage that takes longer hangs. */
+const STAGE_LIMIT_MS = 15 * 60_000;
+
+const out = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+
+async function run(args: readonly string[]): Promise<Ended> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const limit = setTimeout(() => child.kill("SIGKILL"), STAGE_LIMIT_MS);
+  const { code, signal, stdout, stderr } = await child.output();
+  clearTimeout(limit);
+  const decoder = new TextDecoder();
+  const output = `${decoder.decode(stderr)}${decoder.decode(stdout)}`;
+  const end = signal === "SIGKILL" ? `\nended after ${STAGE_LIMIT_MS / 60_000} minutes` : "";
+  return { code, output: output + end };
+}
+
+async function outcomeOf(stage: Stage): Promise<Outcome> {
+  const { because } = stage;
+  if (because !== undefined) return { passed: 0, failed: 0, skips: [because], failures: "" };
+  return stage.read(await run(stage.args));
+}
+
+/** "unit          512 tests      12.3 s" */
+function describe(stage: Stage, { passed, failed }: Outcome, ms: number): string {
+  const tests = `${passed + failed} ${passed + failed === 1 ? "test" : "tests"}`;
+  const what = failed > 0 ? `${failed} of ${tests} FAILED` : tests;
+  return `${stage.name.padEnd(12)} ${what.padEnd(24)} ${(ms / 1000).toFixed(1).padStart(6)} s`;
+}
+
+async function select(wanted: readonly string[]): Promise<Stage[]> {
+  const all = await stages();
+  if (wanted.length === 0) return all;
+  const names = new Set(all.map(({ name }) => name));
+  const paths = wanted.filter((word) => !names.has(word));
+  for (const path of paths) {
+    const isThere = await Deno.stat(path).then(() => true, () => false);
+    if (!isThere) {
+      throw new Error(`${path} is neither a file, nor a stage: ${[...names].join(", ")}`);
+    }
+  }
+  const stagesWanted = all.filter(({ name }) => wanted.includes(name));
+  return paths.length > 0 ? [...stagesWanted, chosen(paths)] : stagesWanted;
+}
+
+async function main(wanted: readonly string[]): Promise<number> {
+  if (wanted[0] === "list") {
+    for (const { name, meaning } of await stages()) out(`${name.padEnd(12)} ${meaning}`);
+    return 0;
+  }
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const stage of await select(wanted)) {
+    const began = performance.now();
+    const outcome = await outcomeOf(stage);
+    out(describe(stage, outcome, performance.now() - began));
+    for (const skip of outcome.skips) out(`  skipped: ${skip}`);
+    if (outcome.failures !== "") out(outcome.failures);
+    total.passed += outcome.passed;
+    total.failed += outcome.failed;
+    total.skipped += outcome.skips.length;
+  }
+  out(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed > 0 ? 1 : 0;
+}
+
+Deno.exit(await main(Deno.args));
