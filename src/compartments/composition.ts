@@ -95,6 +95,7 @@ export function compose({ config, peers, stopping }: Start): Composition {
     podLocks: new KeyedLock<SandboxId>(),
     containerFlights: new Flights<ContainerId>(),
     containerLocks: new KeyedLock<ContainerId>(),
+    execStarts: new KeyedLock<SandboxId>(),
     podListCache: { version: -1, answer: undefined },
     containerListCache: { version: -1, answer: undefined },
     host: hostFacts(linux, settings),

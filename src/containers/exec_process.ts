@@ -1,8 +1,8 @@
 /** A process beside a container's own: made from the container's spec, never left behind. */
 import * as v from "valibot";
 import { CriError, during, isKind } from "../base/errors.ts";
-import { newId } from "../base/id.ts";
-import { waitFor } from "../base/keyed_lock.ts";
+import { newId, type SandboxId } from "../base/id.ts";
+import { type KeyedLock, waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Exit, Tasks } from "../containerd/tasks.ts";
@@ -22,6 +22,11 @@ const KILL_TIMEOUT_MS = 10_000;
 export interface ExecDeps {
   readonly containerd: Pick<Containerd, "containers" | "tasks">;
   readonly containers: ContainerStore;
+  /**
+   * A pod's shim starts one process after the other. Many starts at once are sometimes held up for
+   * seconds in shims of containerd 1.6, so they are sent one by one.
+   */
+  readonly execStarts: KeyedLock<SandboxId>;
 }
 
 /** A name for an exec, the same for containerd and for its streams. */
@@ -108,10 +113,11 @@ export class ExecProcess {
    * way: a shim goes on whether its caller waits or not.
    *
    * @throws CriError failedPrecondition when the container ended meanwhile, internal when its
-   *   program can't be started
+   *   program can't be started; the signal's reason when it is aborted before the start
    */
-  static async start(tasks: ExecTasks, plan: ExecPlan): Promise<ExecProcess> {
-    const { container: { id }, execId, terminal, stdio, spec } = plan;
+  static async start(deps: ExecDeps, plan: ExecPlan, signal: AbortSignal): Promise<ExecProcess> {
+    const { container: { id, metadata }, execId, terminal, stdio, spec } = plan;
+    const { tasks } = deps.containerd;
     try {
       await tasks.exec({
         id,
@@ -124,9 +130,10 @@ export class ExecProcess {
       throw endedMeanwhile(error);
     }
     try {
-      await tasks.startExec(id, execId);
+      await deps.execStarts.run(metadata.sandboxId, signal, () => tasks.startExec(id, execId));
     } catch (error) {
       await endExec(tasks, { id, execId });
+      if (signal.aborted) throw error;
       throw endedMeanwhile(error);
     }
     return new ExecProcess(tasks, plan);

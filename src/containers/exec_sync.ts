@@ -60,7 +60,7 @@ export async function execSync(
       (both) => execSpec(deps, { id, args: request.cmd, terminal: false }, both),
     );
     const plan = { container, execId, terminal: false, stdio, spec };
-    const process = await ExecProcess.start(deps.containerd.tasks, plan);
+    const process = await ExecProcess.start(deps, plan, signal);
     return await collect(deps, { process, execId, container, request }, signal);
   } catch (error) {
     const what = `Cannot run ${shown(request.cmd)} in container ${
