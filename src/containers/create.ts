@@ -73,7 +73,7 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
       deps.names.release(id);
     });
     const accounts = knownAccounts(deps, plan.image);
-    const early = accounts && buildContainerSpec(deps, specPlan(deps, plan, accounts));
+    const early = accounts && await buildContainerSpec(deps, specPlan(deps, plan, accounts));
     await op.step(
       "record the container",
       () => recordContainer(deps, { ...plan, spec: early?.bytes ?? EMPTY_SPEC }, op.signal),
@@ -149,7 +149,7 @@ async function completeSpec(
 ): Promise<BuiltSpec> {
   const { id } = plan.container;
   const accounts = await lookUpAccounts(deps, { id, image: plan.image, rootfs });
-  const built = buildContainerSpec(deps, specPlan(deps, plan, accounts));
+  const built = await buildContainerSpec(deps, specPlan(deps, plan, accounts));
   const spec = { typeUrl: SPEC_TYPE, value: built.bytes };
   await deps.containerd.containers.update({ id, spec }, ["spec"], { signal });
   return built;

@@ -8,10 +8,11 @@ import type { HostFacts, MountSource, PodFacts, RuntimeFacts, VolumeSource } fro
 import type { SpecDevice } from "../oci/spec.ts";
 import { type Accounts, containerUser } from "../oci/user.ts";
 import type { Container } from "../state/containers.ts";
+import { type ProfileDeps, readSeccompProfile } from "./seccomp_profile.ts";
 
 export interface SpecDeps {
   readonly host: HostFacts;
-  readonly linux: {
+  readonly linux: ProfileDeps["linux"] & {
     /** The device node at a path; undefined when there is none. */
     device(path: string): SpecDevice | undefined;
   };
@@ -36,7 +37,7 @@ export interface BuiltSpec {
 }
 
 /** @throws CriError invalidArgument naming the field that can't be */
-export function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): BuiltSpec {
+export async function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): Promise<BuiltSpec> {
   const { container, image, accounts } = plan;
   const { config } = container.metadata;
   const user = containerUser(config.linux?.securityContext, image.config.user, accounts);
@@ -53,6 +54,7 @@ export function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): BuiltSpec {
     devices: config.devices.map(({ hostPath }) => nodesAt(deps, hostPath)),
     runtime: plan.runtime,
     host: deps.host,
+    seccompProfile: await readSeccompProfile(deps, config.linux?.securityContext),
   });
   return { bytes: encodeSpec(spec), user: toCriUser(user) };
 }

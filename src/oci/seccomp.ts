@@ -26,7 +26,8 @@ const ALLOW = "SCMP_ACT_ALLOW";
 const ERRNO = "SCMP_ACT_ERRNO";
 const ENOSYS = 38;
 
-type SecurityContext = Pick<
+/** The parts of a request that choose a filter. */
+export type SecurityContext = Pick<
   LinuxContainerSecurityContext | LinuxSandboxSecurityContext,
   "privileged" | "seccomp" | "seccompProfilePath"
 >;

@@ -15,8 +15,11 @@ import type { Sandbox, SandboxStore } from "../state/sandboxes.ts";
 import { runtimeFor, type Settings } from "../state/settings.ts";
 import { encodeSandboxSpec, type SpecDeps } from "./spec.ts";
 
-export interface RecordDeps extends SpecDeps {
+export interface MetadataDeps {
   readonly containerd: Pick<Containerd, "containers">;
+}
+
+export interface RecordDeps extends SpecDeps, MetadataDeps {
   readonly sandboxes: SandboxStore;
   readonly settings: Settings;
 }
@@ -29,7 +32,7 @@ export async function recordPod(
 ): Promise<void> {
   const { id, metadata } = pod;
   const runtime = runtimeFor(deps.settings, metadata.runtimeHandler);
-  const spec = encodeSandboxSpec(deps, { pod, image });
+  const spec = await encodeSandboxSpec(deps, { pod, image });
   deps.sandboxes.add(pod);
   const record = await deps.containerd.containers.create({
     id,
@@ -50,7 +53,15 @@ export async function recordAddresses(
   metadata: SandboxMetadata,
   signal: AbortSignal,
 ): Promise<void> {
-  if (metadata.netnsPath === "") return;
+  if (metadata.netnsPath !== "") await writeMetadata(deps, metadata, signal);
+}
+
+/** Writes changed metadata into the record. */
+export async function writeMetadata(
+  deps: MetadataDeps,
+  metadata: SandboxMetadata,
+  signal: AbortSignal,
+): Promise<void> {
   await deps.containerd.containers.update(
     { id: metadata.id, extensions: extensions(metadata) },
     [`extensions.${SANDBOX_METADATA}`],

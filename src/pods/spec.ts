@@ -1,5 +1,6 @@
 /** The runtime spec of a pod's own container, from what the pod asks for and the node is. */
 import { runtimeFacts } from "../containers/facts.ts";
+import { type ProfileDeps, readSeccompProfile } from "../containers/seccomp_profile.ts";
 import type { Image } from "../images/image.ts";
 import type { HostFacts } from "../oci/input.ts";
 import { encodeSpec } from "../oci/encode.ts";
@@ -8,16 +9,16 @@ import { podFiles } from "../state/folders.ts";
 import type { Sandbox } from "../state/sandboxes.ts";
 import { runtimeFor, type Settings } from "../state/settings.ts";
 
-export interface SpecDeps {
+export interface SpecDeps extends ProfileDeps {
   readonly settings: Settings;
   readonly host: HostFacts;
 }
 
 /** @throws CriError invalidArgument naming the field that can't be */
-export function encodeSandboxSpec(
+export async function encodeSandboxSpec(
   deps: SpecDeps,
   { pod, image }: { pod: Sandbox; image: Image },
-): Uint8Array {
+): Promise<Uint8Array> {
   const { id, metadata } = pod;
   const runtime = runtimeFor(deps.settings, metadata.runtimeHandler);
   return encodeSpec(sandboxSpec({
@@ -29,5 +30,6 @@ export function encodeSandboxSpec(
     files: podFiles(deps.settings, id),
     runtime: runtimeFacts(runtime),
     host: deps.host,
+    seccompProfile: await readSeccompProfile(deps, metadata.config.linux?.securityContext),
   }));
 }
