@@ -1,7 +1,7 @@
 /** The CRI as a kubelet calls it: typed calls over the daemon's socket. */
 import { Buffer } from "node:buffer";
 import { Client, credentials } from "@grpc/grpc-js";
-import { RuntimeServiceDefinition } from "../../src/gen/cri/v1/api.ts";
+import { ImageServiceDefinition, RuntimeServiceDefinition } from "../../src/gen/cri/v1/api.ts";
 
 /** What kubelets take in one answer. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -12,12 +12,16 @@ interface Wire<T> {
   fromPartial(partial: object): T;
 }
 
-type Methods = typeof RuntimeServiceDefinition.methods;
+/** The methods of both services; none has its name in both. */
+const METHODS = { ...RuntimeServiceDefinition.methods, ...ImageServiceDefinition.methods };
+
+type Methods = typeof METHODS;
 type Message<W> = W extends { decode(bytes: Uint8Array): infer T } ? T : never;
-type Request<K extends keyof Methods> = Partial<Message<Methods[K]["requestType"]>>;
+/** What the caller leaves out has its default value. */
+type Request<K extends keyof Methods> = Parameters<Methods[K]["requestType"]["fromPartial"]>[0];
 type Response<K extends keyof Methods> = Message<Methods[K]["responseType"]>;
 
-/** A client of the runtime service. */
+/** A client of the runtime service and the image service. */
 export class CriClient implements Disposable {
   readonly #client: Client;
 
@@ -33,13 +37,16 @@ export class CriClient implements Disposable {
     request: Request<K>,
     signal?: AbortSignal,
   ): Promise<Response<K>> {
-    const { name, requestType, responseType } = RuntimeServiceDefinition.methods[method];
+    const { name, requestType, responseType } = METHODS[method];
+    const service = method in ImageServiceDefinition.methods
+      ? ImageServiceDefinition
+      : RuntimeServiceDefinition;
     // The definition ties the two types to the method's name.
     const input = requestType as unknown as Wire<unknown>;
     const output = responseType as unknown as Wire<Response<K>>;
     const { promise, resolve, reject } = Promise.withResolvers<Response<K>>();
     const call = this.#client.makeUnaryRequest(
-      `/${RuntimeServiceDefinition.fullName}/${name}`,
+      `/${service.fullName}/${name}`,
       (message: unknown) => Buffer.from(input.encode(message).finish()),
       (bytes: Buffer) => output.decode(bytes),
       input.fromPartial(request),

@@ -1,0 +1,160 @@
+/** `./dev demo`: pods on a containerd of its own, in a folder that goes away with them. */
+import { parseArgs } from "node:util";
+import { print, printError } from "../../src/cli/output.ts";
+import { CriClient } from "../world/cri_client.ts";
+import { CRICTL } from "../world/crictl.ts";
+import { type Daemon, startDaemon } from "../world/daemon.ts";
+import { removeNode, removePods } from "./end.ts";
+import { checkNeeds } from "./needs.ts";
+import { openScreen, type Screen } from "./screen.ts";
+import { type Shown, tellStory } from "./story.ts";
+
+const HELP = `Usage: ./dev demo [--check]
+
+Starts cri-containerd with a containerd of its own in a temporary folder, runs a pod with two
+containers there, and leaves it to you until Ctrl-C removes everything.
+
+  --check   remove everything at once; success only if each step was seen to work
+`;
+
+/** Exit codes: each step worked, one failed, it couldn't start. */
+const OK = 0;
+const FAILED = 1;
+const NOT_RUN = 2;
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
+/** A session of its own, for Ctrl-C is meant for the demo, which needs the daemon to clean up. */
+const DAEMON = ["setsid", Deno.execPath(), "run", "-q", "-P", MAIN];
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** How much of the daemon's log a failed step shows. */
+const LOG_LINES = 15;
+
+class Interrupted extends Error {}
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values: { check, help } } = parseArgs({
+    args: [...args],
+    options: {
+      check: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (help) {
+    print(HELP);
+    return OK;
+  }
+  await checkNeeds();
+  const screen = openScreen();
+  const interruption = new AbortController();
+  const onSignal = () => interruption.abort(new Interrupted("interrupted"));
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
+  try {
+    return await run(screen, { isCheck: check, signal: interruption.signal });
+  } finally {
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, onSignal);
+  }
+}
+
+async function run(
+  screen: Screen,
+  { isCheck, signal }: { isCheck: boolean; signal: AbortSignal },
+): Promise<number> {
+  screen.heading("cri-containerd, with a containerd of its own");
+  const daemon = await attempt(() => start(screen), signal);
+  if (daemon === undefined) return FAILED;
+  using cri = new CriClient(daemon.listen);
+  const isShown = await attempt(async () => {
+    const shown = await tellStory({ screen: untilAborted(screen, signal), daemon, cri, signal });
+    if (isCheck) return true;
+    await invite(screen, daemon, shown);
+    await until(signal);
+    return true;
+  }, signal);
+  if (isShown === undefined && !signal.aborted) await showLog(screen, daemon);
+  screen.heading("Cleaning up");
+  const arePodsGone = await attempt(() => removePods({ screen, daemon, cri }).then(() => true));
+  const isNodeGone = await attempt(() => removeNode({ screen, daemon }).then(() => true));
+  print("\n");
+  const isInterruptedCheck = isCheck && signal.aborted;
+  return (isShown ?? signal.aborted) && !isInterruptedCheck && arePodsGone && isNodeGone
+    ? OK
+    : FAILED;
+}
+
+async function start(screen: Screen): Promise<Daemon> {
+  return await screen.step("start the daemon and its containerd", async () => {
+    const daemon = await startDaemon({ command: DAEMON });
+    return { done: `The daemon and its containerd are up, in ${daemon.dir}`, value: daemon };
+  });
+}
+
+/** Does it, or says why it failed; an interruption needs no explanation. */
+async function attempt<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal?.aborted !== true) {
+      printError(`\n${error instanceof Error ? error.message : String(error)}\n`);
+    }
+    return undefined;
+  }
+}
+
+/** A screen on which no step begins after an interruption. */
+function untilAborted(screen: Screen, signal: AbortSignal): Screen {
+  return {
+    ...screen,
+    step: (doing, work) => {
+      signal.throwIfAborted();
+      return screen.step(doing, work);
+    },
+  };
+}
+
+function until(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    // A timer, for a pending promise alone doesn't keep the process.
+    const stay = setInterval(() => {}, 60_000);
+    const end = () => {
+      clearInterval(stay);
+      resolve();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+}
+
+async function showLog(screen: Screen, daemon: Daemon): Promise<void> {
+  screen.heading("The end of the daemon's log");
+  screen.block((await daemon.log()).trimEnd().split("\n").slice(-LOG_LINES).join("\n"));
+}
+
+/** What to try while the pod runs. */
+async function invite(screen: Screen, { listen }: Daemon, shown: Shown): Promise<void> {
+  const hasCrictl = await Deno.stat(CRICTL).then(({ isFile }) => isFile, () => false);
+  const crictl = hasCrictl ? CRICTL : "crictl";
+  const [web = ""] = shown.containerIds.values();
+  screen.heading("It is yours now; in another terminal:");
+  screen.block([
+    `curl http://${shown.ip}/`,
+    `tail -f ${shown.logFile}`,
+    "",
+    `export CONTAINER_RUNTIME_ENDPOINT=unix://${listen} IMAGE_SERVICE_ENDPOINT=unix://${listen}`,
+    `${crictl} pods`,
+    `${crictl} ps`,
+    `${crictl} exec -it ${web.slice(0, 13)} sh`,
+    `${crictl} inspectp ${shown.sandboxId.slice(0, 13)}`,
+    ...hasCrictl ? [] : ["", "(./dev tools crictl builds crictl, where Go is installed)"],
+  ].join("\n"));
+  screen.heading("Ctrl-C removes everything.");
+}
+
+try {
+  Deno.exit(await main(Deno.args));
+} catch (error) {
+  printError(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+  Deno.exit(NOT_RUN);
+}
