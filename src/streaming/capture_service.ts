@@ -1,6 +1,5 @@
 /** The captures of all execs: ExecSync, the part that lives in the io compartment. */
 import { CriError, during } from "../base/errors.ts";
-import type { CallContext } from "../compartments/channel.ts";
 import type { Captured, CaptureService, ExecStdioOptions } from "../containers/streams.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import type { StdioPaths } from "../logs/service.ts";
@@ -48,7 +47,7 @@ export class Captures implements CaptureService {
 
   async captured(
     { execId, quietMs, drainMs }: { execId: string; quietMs: number; drainMs: number },
-    context?: Pick<CallContext, "transfer">,
+    context?: { transfer(...buffers: Transferable[]): void },
   ): Promise<Captured> {
     const open = this.#open.get(execId);
     if (open === undefined) {
