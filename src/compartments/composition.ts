@@ -26,6 +26,7 @@ import type { RecoverDeps as RecoverPodsDeps } from "../pods/recover.ts";
 import type { SweepDeps } from "../pods/sweep.ts";
 import { callChannel } from "./channel.ts";
 import { hostFacts, isSystemdNode, nodeHostname } from "./host_facts.ts";
+import { openObservers } from "./observers.ts";
 import { settingsOf } from "./settings.ts";
 import type { Start } from "./start.ts";
 import { statusConfig } from "./status_config.ts";
@@ -76,8 +77,16 @@ export function compose({ config, peers, stopping }: Start): Composition {
     fallbackPath: config.root,
   });
   usage.start(stopping);
+  const watched = {
+    sandboxes: new SandboxStore(),
+    containers: new ContainerStore(),
+    images: imageStore,
+    nowNs: clock(),
+  };
   let version: string | undefined;
   const deps: ServerDeps = {
+    ...watched,
+    ...openObservers(watched, stopping),
     containerd,
     linux,
     logs: io,
@@ -85,9 +94,6 @@ export function compose({ config, peers, stopping }: Start): Composition {
     maxExecOutputBytes: maxExecOutput(config),
     network,
     settings,
-    sandboxes: new SandboxStore(),
-    containers: new ContainerStore(),
-    images: imageStore,
     names: new NameRegistry(),
     accounts: new Map<string, Accounts>(),
     oomKilled: new Set<ContainerId>(),
@@ -107,7 +113,6 @@ export function compose({ config, peers, stopping }: Start): Composition {
       await registry.unpack({ name, snapshotter }, { signal });
     },
     nodeHostname: () => nodeHostname(linux),
-    nowNs: clock(),
     containerdVersion: () => version,
     describeConfig: () => statusConfig(config, settings),
   };

@@ -2,10 +2,11 @@
  * The one wrapper around every RPC: deadline and cancellation become a signal, what is thrown becomes
  * a status, each call is logged once. grpc-js awaits no handler, so nothing may escape from here.
  */
-import type {
-  handleServerStreamingCall,
-  handleUnaryCall,
-  ServerWritableStream,
+import {
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type ServerWritableStream,
 } from "@grpc/grpc-js";
 import { invalidArgument } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
@@ -84,7 +85,10 @@ async function pump<Q, S>(
   handler: StreamHandler<Q, S>,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const message of handler(requestOf(call.request), signal)) {
+  const messages = handler(requestOf(call.request), signal);
+  // Tells the caller that it is heard, which a stream of events may not do by a message for long.
+  call.sendMetadata(new Metadata());
+  for await (const message of messages) {
     signal.throwIfAborted();
     if (call.write(message)) continue;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -21,6 +21,7 @@ import { type RemoveDeps as RemovePodDeps, removePodSandbox } from "../pods/remo
 import { type RunDeps, runPodSandbox } from "../pods/run.ts";
 import { podSandboxStatus, type StatusDeps as PodStatusDeps } from "../pods/status.ts";
 import { stopPodSandbox } from "../pods/stop.ts";
+import { type ObserveDeps, observeRows } from "./observe.ts";
 import type { Handlers } from "./service_definition.ts";
 import { checkCreateContainer, checkStopContainer } from "./validate/container.ts";
 import { checkId } from "./validate/fields.ts";
@@ -42,7 +43,8 @@ export type RuntimeDeps =
   & ReopenDeps
   & ExecSyncDeps
   & NodeStatusDeps
-  & VersionDeps;
+  & VersionDeps
+  & ObserveDeps;
 
 type RuntimeHandlers = Handlers<typeof RuntimeServiceDefinition>;
 
@@ -52,6 +54,7 @@ export function runtimeService(deps: RuntimeDeps): RuntimeHandlers {
     ...podRows(deps),
     ...containerRows(deps),
     ...streamRows(deps),
+    ...observeRows(deps),
     ...laterRows(),
   };
 }
@@ -146,17 +149,7 @@ function laterRows() {
     exec: () => unimplemented("Exec"),
     attach: () => unimplemented("Attach"),
     portForward: () => unimplemented("PortForward"),
-    containerStats: () => unimplemented("ContainerStats"),
-    listContainerStats: () => unimplemented("ListContainerStats"),
-    streamContainerStats: () => unimplemented("StreamContainerStats"),
-    podSandboxStats: () => unimplemented("PodSandboxStats"),
-    listPodSandboxStats: () => unimplemented("ListPodSandboxStats"),
-    streamPodSandboxStats: () => unimplemented("StreamPodSandboxStats"),
     checkpointContainer: () => unimplemented("CheckpointContainer"),
-    getContainerEvents: () => unimplemented("GetContainerEvents"),
-    listMetricDescriptors: () => unimplemented("ListMetricDescriptors"),
-    listPodSandboxMetrics: () => unimplemented("ListPodSandboxMetrics"),
-    streamPodSandboxMetrics: () => unimplemented("StreamPodSandboxMetrics"),
     updatePodSandboxResources: () => unimplemented("UpdatePodSandboxResources"),
   } satisfies Partial<RuntimeHandlers>;
 }
