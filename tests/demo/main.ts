@@ -62,7 +62,7 @@ async function run(
   screen: Screen,
   { isCheck, signal }: { isCheck: boolean; signal: AbortSignal },
 ): Promise<number> {
-  screen.heading("cri-containerd, with a containerd of its own");
+  screen.section("cri-containerd, with a containerd of its own");
   const daemon = await attempt(() => start(screen), signal);
   if (daemon === undefined) return FAILED;
   using cri = new CriClient(daemon.listen);
@@ -74,7 +74,7 @@ async function run(
     return true;
   }, signal);
   if (isShown === undefined && !signal.aborted) await showLog(screen, daemon);
-  screen.heading("Cleaning up");
+  screen.section("Cleaning up");
   const arePodsGone = await attempt(() => removePods({ screen, daemon, cri }).then(() => true));
   const isNodeGone = await attempt(() => removeNode({ screen, daemon }).then(() => true));
   print("\n");
@@ -128,8 +128,8 @@ function until(signal: AbortSignal): Promise<void> {
 }
 
 async function showLog(screen: Screen, daemon: Daemon): Promise<void> {
-  screen.heading("The end of the daemon's log");
-  screen.block((await daemon.log()).trimEnd().split("\n").slice(-LOG_LINES).join("\n"));
+  const lines = (await daemon.log()).trimEnd().split("\n").slice(-LOG_LINES);
+  screen.section("The end of the daemon's log", lines.join("\n"));
 }
 
 /** What to try while the pod runs. */
@@ -137,19 +137,19 @@ async function invite(screen: Screen, { listen }: Daemon, shown: Shown): Promise
   const hasCrictl = await Deno.stat(CRICTL).then(({ isFile }) => isFile, () => false);
   const crictl = hasCrictl ? CRICTL : "crictl";
   const [web = ""] = shown.containerIds.values();
-  screen.heading("It is yours now; in another terminal:");
-  screen.block([
+  const commands = [
     `curl http://${shown.ip}/`,
     `tail -f ${shown.logFile}`,
     "",
-    `export CONTAINER_RUNTIME_ENDPOINT=unix://${listen} IMAGE_SERVICE_ENDPOINT=unix://${listen}`,
+    `export CONTAINER_RUNTIME_ENDPOINT=unix://${listen}`,
     `${crictl} pods`,
     `${crictl} ps`,
     `${crictl} exec -it ${web.slice(0, 13)} sh`,
     `${crictl} inspectp ${shown.sandboxId.slice(0, 13)}`,
     ...hasCrictl ? [] : ["", "(./dev tools crictl builds crictl, where Go is installed)"],
-  ].join("\n"));
-  screen.heading("Ctrl-C removes everything.");
+  ];
+  screen.section("It is yours now; in another terminal:", commands.join("\n"));
+  screen.section("Ctrl-C removes everything.");
 }
 
 try {

@@ -14,8 +14,8 @@ export interface Screen {
   step<T>(doing: string, work: () => Promise<Done<T>>): Promise<T>;
   /** Text as it is, set in a little. */
   block(text: string): void;
-  /** A line between the steps and what comes after. */
-  heading(text: string): void;
+  /** A title, and the text below it if steps aren't what follows. */
+  section(title: string, text?: string): void;
 }
 
 /** What a step came to. */
@@ -47,7 +47,10 @@ export function openScreen(): Screen {
       }
     },
     block: (text) => print(`\n${indent(text)}\n\n`),
-    heading: (text) => print(`\n${paint(BOLD, text)}\n\n`),
+    section: (title, text) => {
+      print(`\n${paint(BOLD, title)}\n\n`);
+      if (text !== undefined) print(`${indent(text)}\n`);
+    },
   };
 }
 
