@@ -9,6 +9,10 @@ import { startContainer, type StartDeps } from "../containers/start.ts";
 import { containerStatus, type StatusDeps as ContainerStatusDeps } from "../containers/status.ts";
 import { stopContainer, type StopDeps as StopContainerDeps } from "../containers/stop.ts";
 import {
+  updateContainerResources,
+  type UpdateDeps as UpdateContainerDeps,
+} from "../containers/update.ts";
+import {
   ListContainersRequest,
   ListPodSandboxRequest,
   type RuntimeServiceDefinition,
@@ -21,12 +25,17 @@ import { type RemoveDeps as RemovePodDeps, removePodSandbox } from "../pods/remo
 import { type RunDeps, runPodSandbox } from "../pods/run.ts";
 import { podSandboxStatus, type StatusDeps as PodStatusDeps } from "../pods/status.ts";
 import { stopPodSandbox } from "../pods/stop.ts";
+import { type UpdateDeps as UpdatePodDeps, updatePodSandboxResources } from "../pods/update.ts";
 import { type ObserveDeps, observeRows } from "./observe.ts";
 import type { Handlers } from "./service_definition.ts";
-import { checkCreateContainer, checkStopContainer } from "./validate/container.ts";
+import {
+  checkCreateContainer,
+  checkStopContainer,
+  checkUpdateContainerResources,
+} from "./validate/container.ts";
 import { checkId } from "./validate/fields.ts";
 import { checkExecSync } from "./validate/streaming.ts";
-import { checkRunPodSandbox } from "./validate/pod.ts";
+import { checkRunPodSandbox, checkUpdatePodSandboxResources } from "./validate/pod.ts";
 
 /** All that the verbs behind the runtime service need, put together by the server compartment. */
 export type RuntimeDeps =
@@ -41,6 +50,8 @@ export type RuntimeDeps =
   & ContainerListDeps
   & ContainerStatusDeps
   & ReopenDeps
+  & UpdateContainerDeps
+  & UpdatePodDeps
   & ExecSyncDeps
   & NodeStatusDeps
   & VersionDeps
@@ -89,6 +100,12 @@ function podRows(deps: RuntimeDeps) {
       return podSandboxStatus(deps, request, signal);
     },
     listPodSandbox: (request) => listPodSandbox(deps, request),
+    updatePodSandboxResources: async (request, signal) => {
+      checkUpdatePodSandboxResources(request);
+      const { podSandboxId: idOrPrefix, resources, overhead } = request;
+      await updatePodSandboxResources(deps, { idOrPrefix, resources, overhead }, signal);
+      return {};
+    },
     streamPodSandboxes: async function* ({ filter }) {
       yield await listPodSandbox(deps, ListPodSandboxRequest.fromPartial({ filter }));
     },
@@ -125,6 +142,12 @@ function containerRows(deps: RuntimeDeps) {
     streamContainers: async function* ({ filter }) {
       yield await listContainers(deps, ListContainersRequest.fromPartial({ filter }));
     },
+    updateContainerResources: async (request, signal) => {
+      const { containerId: idOrPrefix } = request;
+      const resources = checkUpdateContainerResources(request);
+      await updateContainerResources(deps, { idOrPrefix, resources }, signal);
+      return {};
+    },
     reopenContainerLog: async ({ containerId }) => {
       checkId("container_id", containerId);
       await reopenContainerLog(deps, containerId);
@@ -145,12 +168,10 @@ function streamRows(deps: RuntimeDeps) {
 /** RPCs of the contract that this version doesn't have. Clients fall back on this answer. */
 function laterRows() {
   return {
-    updateContainerResources: () => unimplemented("UpdateContainerResources"),
     exec: () => unimplemented("Exec"),
     attach: () => unimplemented("Attach"),
     portForward: () => unimplemented("PortForward"),
     checkpointContainer: () => unimplemented("CheckpointContainer"),
-    updatePodSandboxResources: () => unimplemented("UpdatePodSandboxResources"),
   } satisfies Partial<RuntimeHandlers>;
 }
 

@@ -22,6 +22,9 @@ export const SPEC_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Spec
 /** Type URL of the process of an exec. */
 export const PROCESS_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process";
 
+/** Type URL of limits for what runs. */
+export const RESOURCES_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
+
 /** containerd's bound on the key and value of one label together, in bytes. */
 const MAX_LABEL_BYTES = 4096;
 

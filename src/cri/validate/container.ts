@@ -4,10 +4,12 @@ import {
   type ContainerConfig,
   type CreateContainerRequest,
   type KeyValue,
+  type LinuxContainerResources,
   type Mount,
   MountPropagation,
   Signal,
   type StopContainerRequest,
+  type UpdateContainerResourcesRequest,
 } from "../../gen/cri/v1/api.ts";
 import {
   checkAbsolutePath,
@@ -82,4 +84,19 @@ function checkLogPath(path: string): void {
 export function checkStopContainer({ containerId, timeout }: StopContainerRequest): void {
   checkId("container_id", containerId);
   checkRange("timeout", timeout, { min: 0n, max: MAX_TIMEOUT_SECONDS });
+}
+
+/**
+ * The resources that a request is to set.
+ *
+ * @throws CriError invalidArgument naming the field
+ */
+export function checkUpdateContainerResources(
+  { containerId, linux, annotations }: UpdateContainerResourcesRequest,
+): LinuxContainerResources {
+  checkId("container_id", containerId);
+  if (linux === undefined) throw invalidArgument("linux", "is missing");
+  checkNoNul("linux", linux);
+  checkPairs("annotations", annotations);
+  return linux;
 }

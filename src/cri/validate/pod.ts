@@ -8,10 +8,12 @@ import {
   type PortMapping,
   Protocol,
   type RunPodSandboxRequest,
+  type UpdatePodSandboxResourcesRequest,
 } from "../../gen/cri/v1/api.ts";
 import {
   checkAbsolutePath,
   checkEnum,
+  checkId,
   checkName,
   checkNoNul,
   checkPairs,
@@ -81,4 +83,16 @@ function checkNamespaces(field: string, options: NamespaceOption): void {
       throw invalidArgument(`${field}.${kind}`, `${NamespaceMode[mode]} is not for a pod`);
     }
   }
+}
+
+/** @throws CriError invalidArgument naming the field */
+export function checkUpdatePodSandboxResources(
+  { podSandboxId, resources, overhead }: UpdatePodSandboxResourcesRequest,
+): void {
+  checkId("pod_sandbox_id", podSandboxId);
+  if (resources === undefined && overhead === undefined) {
+    throw invalidArgument("resources", "is missing, and so is overhead");
+  }
+  checkNoNul("resources", resources);
+  checkNoNul("overhead", overhead);
 }
