@@ -141,7 +141,12 @@ ${options.config ?? ""}`;
     const child = this.#child;
     this.#child = undefined;
     if (child === undefined) return;
-    child.kill(signal);
+    try {
+      child.kill(signal);
+    } catch (error) {
+      // It has ended by itself.
+      if (!(error instanceof TypeError)) throw error;
+    }
     await child.status;
   }
 
