@@ -25,6 +25,30 @@ export function readFile(libc: CommonLibc, path: string, maxBytes = DEFAULT_MAX_
   }
 }
 
+/** Where {@link readFileIfAny} reads to; there is one such call at a time, for it never waits. */
+const scratch = new Uint8Array(CHUNK_BYTES);
+
+/**
+ * A small file as text, undefined when it can't be read: for files of /proc and /sys that come and
+ * go, and are read so often that making an error and new memory for each would count.
+ */
+export function readFileIfAny(libc: CommonLibc, path: string): string | undefined {
+  const fd = libc.open(cString(path), O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  let size = 0;
+  let read = 0;
+  try {
+    do {
+      const rest = size === 0 ? scratch : scratch.subarray(size);
+      read = Number(libc.read(fd, rest, BigInt(rest.length)));
+      size += Math.max(read, 0);
+    } while (read > 0 && size < scratch.length);
+  } finally {
+    libc.close(fd);
+  }
+  return read < 0 ? undefined : decoder.decode(scratch.subarray(0, size));
+}
+
 /** All that an open file holds. */
 export function readAll(
   libc: CommonLibc,

@@ -1,7 +1,7 @@
 /** What the server compartment gets from the kernel. A fake stands in for it in tests. */
 import { capabilitiesOf } from "./capabilities.ts";
 import { type Device, device, devices } from "./devices.ts";
-import { listFolder, readFile } from "./files.ts";
+import { listFolder, readFile, readFileIfAny } from "./files.ts";
 import { readInRoot } from "./in_root.ts";
 import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
 import { mountPointsUnder } from "./mountinfo.ts";
@@ -49,6 +49,8 @@ export interface Linux {
    * @throws CriError notFound, and resourceExhausted for a file over `maxBytes`
    */
   readFile(path: string, maxBytes?: number): string;
+  /** The same of at most 64 KiB, quickly; undefined when it can't be read. */
+  readFileIfAny(path: string): string | undefined;
   /** Names in a folder. @throws CriError notFound */
   listFolder(path: string): string[];
   /**
@@ -89,6 +91,7 @@ export function linuxOn(libc: ServerLibc): Linux {
     statfs: (path) => statfs(libc, path),
     effectiveCapabilities: () => capabilitiesOf(readFile(libc, "/proc/thread-self/status")),
     readFile: (path, maxBytes) => readFile(libc, path, maxBytes),
+    readFileIfAny: (path) => readFileIfAny(libc, path),
     listFolder: (path) => listFolder(libc, path),
     // deno-lint-ignore require-await -- so that its errors reject
     readInRoot: async (root, path, maxBytes) => readInRoot(libc, root, { path, maxBytes }),

@@ -109,6 +109,10 @@ export class FakeLinux implements Linux {
     return text;
   }
 
+  readFileIfAny(path: string): string | undefined {
+    return this.files.get(path);
+  }
+
   listFolder(path: string): string[] {
     const below = [...this.files.keys()].filter((file) => file.startsWith(`${path}/`));
     return [...new Set(below.map((file) => file.slice(path.length + 1).split("/")[0] ?? ""))];
