@@ -3,7 +3,7 @@
  * https://www.cni.dev/docs/spec/#section-3-execution-of-network-configurations
  */
 import { CriError, during, isKind } from "../base/errors.ts";
-import { waitFor } from "../base/keyed_lock.ts";
+import { pause } from "../base/pause.ts";
 import type { Network, PluginConf } from "./conf.ts";
 import { describePlugin, type Invocation, prepareCall, readAnswer, type Verb } from "./invoke.ts";
 import type { JsonObject } from "./json.ts";
@@ -207,15 +207,6 @@ async function run(
       }
     }
     await pause(NEW_FILE_PAUSE_MS, signal);
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  try {
-    await waitFor(promise, signal);
-  } finally {
-    clearTimeout(timer);
+    signal.throwIfAborted();
   }
 }

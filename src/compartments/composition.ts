@@ -24,6 +24,7 @@ import type { ResyncDeps } from "../containers/resync.ts";
 import type { RecoverDeps as RecoverContainersDeps } from "../containers/recover.ts";
 import type { RecoverDeps as RecoverPodsDeps } from "../pods/recover.ts";
 import type { SweepDeps } from "../pods/sweep.ts";
+import type { SweepShimsDeps } from "../pods/sweep_shims.ts";
 import { callChannel } from "./channel.ts";
 import { hostFacts, isSystemdNode, nodeHostname } from "./host_facts.ts";
 import { openObservers } from "./observers.ts";
@@ -42,7 +43,8 @@ export type ServerDeps =
   & ResyncDeps
   & RecoverContainersDeps
   & RecoverPodsDeps
-  & SweepDeps;
+  & SweepDeps
+  & SweepShimsDeps;
 
 export interface Composition {
   readonly containerd: Containerd;
@@ -88,6 +90,7 @@ export function compose({ config, peers, stopping }: Start): Composition {
     ...watched,
     ...openObservers(watched, stopping),
     containerd,
+    containerdAddress: address,
     linux,
     logs: io,
     streams: io,

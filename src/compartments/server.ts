@@ -17,6 +17,7 @@ import { podExited } from "../pods/exited.ts";
 import { recoverPods } from "../pods/recover.ts";
 import { resyncPods } from "../pods/resync.ts";
 import { sweepOrphans } from "../pods/sweep.ts";
+import { sweepShims } from "../pods/sweep_shims.ts";
 import { compose, type Composition } from "./composition.ts";
 import { compartmentMain, type Running } from "./start.ts";
 
@@ -75,6 +76,7 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
       await imageStore.load(stopping);
       await resyncContainers(deps, stopping);
       await resyncPods(deps, stopping);
+      void sweepShims(deps, stopping);
     },
   }, stopping);
   for (let tries = 0;; tries++) {
@@ -84,6 +86,7 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
       await Promise.all([imageStore.load(stopping), recoverPods(deps, stopping)]);
       await recoverContainers(deps, stopping);
       await sweepOrphans(deps);
+      void sweepShims(deps, stopping);
       break;
     } catch (error) {
       if (stopping.aborted) return;

@@ -7,7 +7,7 @@ import {
 import type { CallOptions, Calls } from "./channel.ts";
 import { type NewContent, writeContent } from "./content_write.ts";
 import { LIST_TIMEOUT_MS, NO_TIMEOUT, quoted, rpc } from "./rpc.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../base/pause.ts";
 import { toNs } from "./types.ts";
 
 export type { NewContent } from "./content_write.ts";

@@ -11,7 +11,7 @@ import {
   type WriteContentResponse,
 } from "../gen/containerd/services/content/v1/content.ts";
 import type { BidiCall, CallOptions, Calls } from "./channel.ts";
-import { pause } from "./pause.ts";
+import { pause } from "../base/pause.ts";
 import { piecesOf } from "./pieces.ts";
 import { NO_TIMEOUT, quoted, rpc } from "./rpc.ts";
 

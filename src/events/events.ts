@@ -4,6 +4,7 @@
  */
 import type { ContainerId, SandboxId } from "../base/id.ts";
 import { logger } from "../base/log.ts";
+import { pause } from "../base/pause.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { ContainerdEvent } from "../containerd/events.ts";
 import type { Exit } from "../containerd/tasks.ts";
@@ -109,16 +110,4 @@ async function retry(
     }
     await pause(waitMs, signal);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

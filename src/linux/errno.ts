@@ -3,6 +3,7 @@ import { CriError, type Kind } from "../base/errors.ts";
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EEXIST = 17;

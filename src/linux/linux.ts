@@ -15,6 +15,7 @@ import {
   unmount,
 } from "./mounts.ts";
 import { isNetns, pinNetns, unpinNetns } from "./netns.ts";
+import { endOrphanedShims } from "./shims.ts";
 import { type FileSystemSpace, statfs } from "./statfs.ts";
 import { SERVER_SYMBOLS } from "./symbols.ts";
 
@@ -64,6 +65,11 @@ export interface Linux {
   device(path: string): Device | undefined;
   /** The node's devices, as a privileged container gets them. */
   devices(): Device[];
+  /**
+   * Kills the shims of the containerd at this address that it knows nothing of, and gives the ids of
+   * their containers.
+   */
+  endOrphanedShims(address: string): string[];
 }
 
 /**
@@ -97,5 +103,6 @@ export function linuxOn(libc: ServerLibc): Linux {
     readInRoot: async (root, path, maxBytes) => readInRoot(libc, root, { path, maxBytes }),
     device: (path) => device(libc, path),
     devices: () => devices(libc),
+    endOrphanedShims: (address) => endOrphanedShims(libc, address),
   };
 }

@@ -30,6 +30,7 @@ const DEFINITIONS = {
   mount: { parameters: [PATH, PATH, PATH, "u64", "buffer"], result: "i32" },
   umount2: { parameters: [PATH, "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: FD },
+  kill: { parameters: ["i32", "i32"], result: "i32" },
   ioctl: { parameters: [FD, "u64", "buffer"], result: "i32" },
   mkfifo: { parameters: [PATH, "u32"], result: "i32" },
   fcntl: { parameters: [FD, "i32", "i32"], result: "i32" },
@@ -78,7 +79,7 @@ const COMMON = [
   "__errno_location",
 ] as const;
 
-/** Namespaces, mounts, and looking at /proc, /sys, /dev and images' files. */
+/** Namespaces, mounts, the end of lost shims, and looking at /proc, /sys, /dev and images' files. */
 export const SERVER_SYMBOLS = choose(
   ...COMMON,
   "statx",
@@ -90,6 +91,7 @@ export const SERVER_SYMBOLS = choose(
   "umount2",
   "socket",
   "ioctl",
+  "kill",
 );
 
 /** FIFOs, log files and waiting for output. */

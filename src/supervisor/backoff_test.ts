@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Backoff, pause } from "./backoff.ts";
+import { Backoff } from "./backoff.ts";
 
 Deno.test("Backoff.next() doubles from 100 ms to 5 s", () => {
   const backoff = new Backoff();
@@ -12,12 +12,4 @@ Deno.test("Backoff.next() begins anew after half a minute of health", () => {
   backoff.next(0);
   backoff.next(0);
   assert.equal(backoff.next(30_000), 100);
-});
-
-Deno.test("pause() returns at once when its signal is aborted", async () => {
-  const abort = new AbortController();
-  const paused = pause(60_000, abort.signal);
-  abort.abort();
-  await paused;
-  await pause(60_000, abort.signal);
 });

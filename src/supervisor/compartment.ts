@@ -7,7 +7,7 @@ import {
   STOP_TIMEOUT_MS,
   type SupervisorMessage,
 } from "../compartments/start.ts";
-import { pause } from "./backoff.ts";
+import { pause } from "../base/pause.ts";
 import { type CompartmentPermissions, workerPermissions } from "./permissions.ts";
 
 /** How compartments are watched; tests have shorter times. */

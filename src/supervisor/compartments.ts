@@ -2,7 +2,8 @@
 import { logger } from "../base/log.ts";
 import { type CompartmentName, COMPARTMENTS, type LogSettings } from "../compartments/start.ts";
 import type { Config } from "../config/table.ts";
-import { Backoff, pause } from "./backoff.ts";
+import { pause } from "../base/pause.ts";
+import { Backoff } from "./backoff.ts";
 import { Compartment, WATCHING, type Watching } from "./compartment.ts";
 import { computePermissions, type Permissions } from "./permissions.ts";
 import { Wiring } from "./wiring.ts";

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
-import { pause } from "./backoff.ts";
+import { pause } from "../base/pause.ts";
 import type { ManagedPaths } from "./managed_config.ts";
 
 const log = logger("containerd");

@@ -9,7 +9,8 @@
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Config } from "../config/table.ts";
-import { Backoff, pause } from "./backoff.ts";
+import { Backoff } from "./backoff.ts";
+import { pause } from "../base/pause.ts";
 import {
   type ContainerdProcess,
   endContainerd,

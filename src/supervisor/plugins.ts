@@ -1,6 +1,6 @@
 /** The files in the CNI plugin folders: the programs that the cni compartment may run. */
 import { logger } from "../base/log.ts";
-import { pause } from "./backoff.ts";
+import { pause } from "../base/pause.ts";
 
 const log = logger("supervisor");
 

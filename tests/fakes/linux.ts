@@ -127,6 +127,11 @@ export class FakeLinux implements Linux {
     return this.nodes.find((node) => node.path === path);
   }
 
+  /** Shims are containerd's, which has none that it doesn't know. */
+  endOrphanedShims(_address: string): string[] {
+    return [];
+  }
+
   devices(): Device[] {
     return [...this.nodes];
   }

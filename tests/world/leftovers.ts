@@ -54,7 +54,10 @@ async function ofContainerd(address: string): Promise<string[]> {
     for await (const { name, kind } of containerd.snapshots("overlayfs").list([])) {
       if (kind !== "committed") found.push(`snapshot ${name}`);
     }
-    for (const { id } of await containerd.leases.list([])) found.push(`lease ${id}`);
+    for (const { id, labels } of await containerd.leases.list([])) {
+      // That of a transfer which a kill cut off keeps what was fetched for the next try.
+      if (!labels.has("containerd.io/gc.expire")) found.push(`lease ${id}`);
+    }
     return found;
   } finally {
     containerd.close();

@@ -1,0 +1,72 @@
+/**
+ * Shims that nobody knows: containerd starts a shim by a program of its own, and a caller that dies at
+ * the wrong moment has containerd kill that program when it has started the shim already. containerd
+ * then deletes the bundle and forgets both; the shim waits for ever for a call that nobody makes.
+ */
+import { ESRCH, linuxError } from "./errno.ts";
+import { listFolder, readFile, readLink } from "./files.ts";
+import { errnoOf, type ServerLibc } from "./libc.ts";
+
+const SIGKILL = 9;
+
+/** What the kernel writes behind the name of a folder that is gone. */
+const DELETED = " (deleted)";
+
+/** A shim's arguments are short; a longer command line is no shim's. */
+const MAX_CMDLINE_BYTES = 64 * 1024;
+
+/** The arguments of a process, if it is a shim of this containerd. */
+export function isShimOf(address: string, args: readonly string[]): boolean {
+  const program = args[0]?.split("/").at(-1) ?? "";
+  return program.startsWith("containerd-shim-") && valueOf(args, "-address") === address;
+}
+
+/**
+ * Kills the shims of a containerd whose bundle is gone, with the processes that they hold.
+ *
+ * @returns the ids of the containers that they were started for
+ */
+export function endOrphanedShims(libc: ServerLibc, address: string): string[] {
+  const ended: string[] = [];
+  for (const pid of listFolder(libc, "/proc").filter((name) => /^\d+$/.test(name))) {
+    const args = argumentsOf(libc, pid);
+    // The shim works in its bundle, which lives as long as containerd knows of it.
+    if (!isShimOf(address, args) || !workingFolder(libc, pid).endsWith(DELETED)) continue;
+    for (const child of childrenOf(libc, pid)) kill(libc, Number(child));
+    kill(libc, Number(pid));
+    ended.push(valueOf(args, "-id") ?? "");
+  }
+  return ended;
+}
+
+function valueOf(args: readonly string[], flag: string): string | undefined {
+  const at = args.indexOf(flag);
+  return at < 0 ? undefined : args[at + 1];
+}
+
+function argumentsOf(libc: ServerLibc, pid: string): string[] {
+  return textOf(libc, `/proc/${pid}/cmdline`).split("\0");
+}
+
+function workingFolder(libc: ServerLibc, pid: string): string {
+  return readLink(libc, `/proc/${pid}/cwd`) ?? "";
+}
+
+function childrenOf(libc: ServerLibc, pid: string): string[] {
+  return textOf(libc, `/proc/${pid}/task/${pid}/children`).split(" ").filter((it) => it !== "");
+}
+
+function textOf(libc: ServerLibc, path: string): string {
+  try {
+    return readFile(libc, path, MAX_CMDLINE_BYTES);
+  } catch {
+    // The process has ended since it was listed, or is none that could be a shim.
+    return "";
+  }
+}
+
+function kill(libc: ServerLibc, pid: number): void {
+  if (libc.kill(pid, SIGKILL) === 0) return;
+  const errno = errnoOf(libc);
+  if (errno !== ESRCH) throw linuxError(`kill process ${pid}`, errno);
+}
