@@ -147,10 +147,7 @@ class FolderNetworks implements CniNetworks {
 
   async gc(valid: readonly ValidAttachment[], signal: AbortSignal): Promise<void> {
     const { networks } = await this.#folder.look();
-    const isValid = (one: CachedAttachment) =>
-      valid.some(({ containerId }) => containerId === one.target.containerId);
-    const cached = await this.#cache.list();
-    const stale = cached.filter((one) => isPod(one) && !isValid(one));
+    const { stale, others } = await this.#sort(valid);
     const errors: unknown[] = [];
     const attempt = async (work: Promise<void>) => {
       await work.catch((error: unknown) => errors.push(error));
@@ -161,7 +158,6 @@ class FolderNetworks implements CniNetworks {
         this.#locks.run(containerId, signal, () => this.#detachCached(one, netnsPath, signal)),
       );
     }
-    const others = cached.filter((one) => !isPod(one));
     for (const [index, network] of networks.entries()) {
       const kept = others.filter(({ networkName }) => networkName === network.name)
         .map(({ target: { containerId, ifName } }) => ({ containerId, ifName }));
@@ -176,6 +172,19 @@ class FolderNetworks implements CniNetworks {
       );
     }
     if (errors.length > 0) throw errors[0];
+  }
+
+  /** What the cache holds of gone pods, and what is neither theirs nor the valid ones'. */
+  async #sort(valid: readonly ValidAttachment[]) {
+    const stale: CachedAttachment[] = [];
+    const others: CachedAttachment[] = [];
+    const ids = new Set(valid.map(({ containerId }) => containerId));
+    for (const one of await this.#cache.list()) {
+      if (isPod(one) && ids.has(one.target.containerId)) continue;
+      const isGone = isPod(one) && !await hasNetns(one.target.netnsPath);
+      (isGone ? stale : others).push(one);
+    }
+    return { stale, others };
   }
 
   describe(): unknown {

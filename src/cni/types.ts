@@ -57,7 +57,8 @@ export interface CniNetworks {
   check(attachment: Attachment, signal: AbortSignal): Promise<void>;
   /**
    * Gives back what belongs to none of the valid attachments, which are all pods that exist or are
-   * being made. Attachments that other tools made are left alone.
+   * being made. Attachments that other tools made are left alone, and those whose namespace is still
+   * there: they are somebody's, such as another daemon's on this node.
    */
   gc(valid: readonly ValidAttachment[], signal: AbortSignal): Promise<void>;
   /** For people and tools: folders and networks, in go-cni's shape. */

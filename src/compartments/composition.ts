@@ -23,6 +23,7 @@ import { SandboxStore } from "../state/sandboxes.ts";
 import type { ResyncDeps } from "../containers/resync.ts";
 import type { RecoverDeps as RecoverContainersDeps } from "../containers/recover.ts";
 import type { RecoverDeps as RecoverPodsDeps } from "../pods/recover.ts";
+import type { RecoverNetworkDeps } from "../pods/recover_network.ts";
 import type { SweepDeps } from "../pods/sweep.ts";
 import type { SweepShimsDeps } from "../pods/sweep_shims.ts";
 import { callChannel } from "./channel.ts";
@@ -43,6 +44,7 @@ export type ServerDeps =
   & ResyncDeps
   & RecoverContainersDeps
   & RecoverPodsDeps
+  & RecoverNetworkDeps
   & SweepDeps
   & SweepShimsDeps;
 

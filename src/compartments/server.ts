@@ -15,6 +15,7 @@ import { followEvents } from "../events/events.ts";
 import { ImageServiceDefinition, RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
 import { podExited } from "../pods/exited.ts";
 import { recoverPods } from "../pods/recover.ts";
+import { checkNetworks, releaseStaleNetworks } from "../pods/recover_network.ts";
 import { resyncPods } from "../pods/resync.ts";
 import { sweepOrphans } from "../pods/sweep.ts";
 import { sweepShims } from "../pods/sweep_shims.ts";
@@ -50,6 +51,7 @@ compartmentMain("server", async (start): Promise<Running> => {
   });
   const recovered = recover(parts, start.stopping).then(() => {
     state.isRecovered = true;
+    return checkNetworks(parts.deps, start.stopping);
   });
   recovered.catch((error) => log.error("Recovery failed: {error}", { error }));
   return {
@@ -83,8 +85,14 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
     try {
       await containerd.namespaces.ensure(parts.namespace, { signal: stopping });
       await parts.readVersion(stopping);
-      await Promise.all([imageStore.load(stopping), recoverPods(deps, stopping)]);
-      await recoverContainers(deps, stopping);
+      const [, setAside] = await Promise.all([
+        imageStore.load(stopping),
+        recoverPods(deps, stopping),
+      ]);
+      await Promise.all([
+        recoverContainers(deps, stopping),
+        releaseStaleNetworks(deps, setAside, stopping),
+      ]);
       await sweepOrphans(deps);
       void sweepShims(deps, stopping);
       break;

@@ -25,16 +25,23 @@ export interface RecoverDeps {
   readonly names: NameRegistry;
 }
 
-/** Fills the store from containerd. Pods known already are left as they are. */
-export async function recoverPods(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
+/**
+ * Fills the store from containerd. Pods known already are left as they are.
+ *
+ * @returns ids of the records that are set aside
+ */
+export async function recoverPods(deps: RecoverDeps, signal: AbortSignal): Promise<string[]> {
   const filter = `labels.${JSON.stringify(KIND)}==${KIND_SANDBOX}`;
   const pods: Promise<void>[] = [];
+  const setAside: string[] = [];
   for await (const record of deps.containerd.containers.list([filter], { signal })) {
     const metadata = readMetadata(record);
+    if (metadata === undefined) setAside.push(record.id);
     if (metadata === undefined || deps.sandboxes.find(metadata.id) !== undefined) continue;
     pods.push(recoverPod(deps, { record, metadata }, signal));
   }
   await Promise.all(pods);
+  return setAside;
 }
 
 /** One broken record is set aside and reported, never a reason not to start. */

@@ -12,6 +12,7 @@ cniSuite({
     Promise.resolve({
       networks: new FakeCni(),
       attachment: (id) => Promise.resolve(attachmentOf(id, `/run/netns/${id}`)),
+      removeNetns: () => Promise.resolve(),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }),
 });

@@ -87,20 +87,23 @@ Deno.test("detach() is done without plugins when nothing was recorded and the na
   await world.networks.detach(pod, never);
 });
 
-Deno.test("gc() leaves alone what other tools attached, and tells the plugins of it", async () => {
+Deno.test("gc() leaves alone what other tools attached and what is alive, and tells the plugins of it", async () => {
   await using world = await cniWorld();
   await scripted(world);
   const kept = await world.attachment("kept");
   const stale = await world.attachment("stale");
+  const living = await world.attachment("living");
   const foreign = { ...(await world.attachment("foreign")), args: new Map<string, string>() };
-  for (const pod of [kept, stale, foreign]) await world.networks.attach(pod, never);
+  for (const pod of [kept, stale, living, foreign]) await world.networks.attach(pod, never);
+  for (const gone of ["stale", "foreign"]) await world.removeNetns(gone);
   await world.networks.gc([kept], never);
-  assert.deepEqual(await world.cached(), ["n-foreign-eth0", "n-kept-eth0"]);
+  assert.deepEqual(await world.cached(), ["n-foreign-eth0", "n-kept-eth0", "n-living-eth0"]);
   assert.match(await Deno.readTextFile(`${world.dir}/DEL.env`), /CNI_CONTAINERID=stale/);
   const valid = (await stdin(world, "GC"))["cni.dev/valid-attachments"];
   assert.deepEqual(valid, [
     { containerID: "kept", ifname: "eth0" },
     { containerID: "foreign", ifname: "eth0" },
+    { containerID: "living", ifname: "eth0" },
   ]);
 });
 

@@ -7,6 +7,8 @@ export interface CniSubject {
   networks: CniNetworks;
   /** Makes a network namespace and says how to attach it. */
   attachment(containerId: string): Promise<Attachment>;
+  /** Removes a pod's namespace, as a reboot does. */
+  removeNetns(containerId: string): Promise<void>;
 }
 
 const never = new AbortController().signal;
@@ -75,11 +77,13 @@ const BEHAVIOURS: Record<string, (subject: CniSubject) => Promise<void>> = {
     await networks.detach(pod, never);
     await rejects(networks.check(pod, never), "failedPrecondition");
   },
-  "gc() detaches the pods that are not valid": async ({ networks, attachment }) => {
+  "gc() detaches the pods that are not valid": async (subject) => {
+    const { networks, attachment } = subject;
     const kept = await attachment("kept");
     const stale = await attachment("stale");
     await networks.attach(kept, never);
     await networks.attach(stale, never);
+    await subject.removeNetns("stale");
     await networks.gc([kept], never);
     await networks.check(kept, never);
     await rejects(networks.check(stale, never), "failedPrecondition");
