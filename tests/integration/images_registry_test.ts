@@ -5,6 +5,7 @@ import { imageStatus } from "../../src/images/status.ts";
 import { pushImage } from "../fakes/registry.ts";
 import { busyboxFiles, testImage, testIndex } from "../fakes/test_image.ts";
 import { hasDockerRegistry, startDockerRegistry } from "../world/docker_registry.ts";
+import { skipUnless } from "../world/skip.ts";
 import {
   imagesWorld,
   inTime,
@@ -19,12 +20,14 @@ Deno.test.afterAll(() => world.cleanUp());
 Deno.test.afterEach(() => world.assertNothingUnderWay());
 
 const { containerd, store } = world;
+const whereRegistryIs = skipUnless(await hasDockerRegistry(), "no docker-registry here");
 /** "tester" and "secret", hashed by bcrypt. */
 const HTPASSWD = "tester:$2b$12$NXyybDqfvjuyUZ9SMN5eD.1qp/jQ4fl6Rw7GwxRzUrhI2mtp5C4Yy";
 
 Deno.test({
-  name: "docker-registry: an image is pulled by tag, digest and index, listed, removed",
-  ignore: !await hasDockerRegistry(),
+  ...whereRegistryIs(
+    "docker-registry: an image is pulled by tag, digest and index, listed, removed",
+  ),
   async fn() {
     const registry = await startDockerRegistry();
     try {
@@ -102,8 +105,9 @@ Deno.test({
 });
 
 Deno.test({
-  name: "docker-registry with a password: right credentials pull, wrong and none are refused",
-  ignore: !await hasDockerRegistry(),
+  ...whereRegistryIs(
+    "docker-registry with a password: right credentials pull, wrong and none are refused",
+  ),
   async fn() {
     const registry = await startDockerRegistry(HTPASSWD);
     try {

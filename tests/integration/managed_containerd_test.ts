@@ -1,6 +1,7 @@
 /** A containerd that the daemon starts itself: up, down, killed, taken over; pods live on. */
 import assert from "node:assert/strict";
 import { Node } from "../fixtures/supervisor/node.ts";
+import { skipUnless } from "../world/skip.ts";
 
 async function found(program: string): Promise<boolean> {
   const { success } = await new Deno.Command("which", { args: [program], stdout: "null" }).output();
@@ -11,8 +12,7 @@ const missing: string[] = [];
 for (const program of ["containerd", "ctr", "runc", "busybox"]) {
   if (!await found(program)) missing.push(program);
 }
-const ignore = missing.length > 0;
-const because = ignore ? ` (skipped: no ${missing.join(", ")} here)` : "";
+const whereAllIs = skipUnless(missing.length === 0, `no ${missing.join(", ")} here`);
 
 function containerdPid(node: Node): number {
   const pid: unknown = JSON.parse(Deno.readTextFileSync(`${node.dir}/run/containerd/pid.json`)).pid;
@@ -45,8 +45,7 @@ async function ctr(node: Node, ...args: string[]): Promise<string> {
 }
 
 Deno.test({
-  name: "managed containerd comes up without its CRI and ends with the daemon" + because,
-  ignore,
+  ...whereAllIs("managed containerd comes up without its CRI and ends with the daemon"),
   fn: async () => {
     await using node = new Node({ managed: true });
     const daemon = node.start();
@@ -63,8 +62,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "managed containerd that is killed is started again" + because,
-  ignore,
+  ...whereAllIs("managed containerd that is killed is started again"),
   fn: async () => {
     await using node = new Node({ managed: true });
     const daemon = node.start();
@@ -81,8 +79,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "managed containerd of a killed daemon is taken over by the next one" + because,
-  ignore,
+  ...whereAllIs("managed containerd of a killed daemon is taken over by the next one"),
   fn: async () => {
     await using node = new Node({ managed: true });
     const first = node.start();
@@ -106,8 +103,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "managed containerd with another config is not taken over but started anew" + because,
-  ignore,
+  ...whereAllIs("managed containerd with another config is not taken over but started anew"),
   fn: async () => {
     await using node = new Node({ managed: true });
     const first = node.start();
@@ -126,8 +122,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "managed containerd's containers live on while the daemon is stopped" + because,
-  ignore,
+  ...whereAllIs("managed containerd's containers live on while the daemon is stopped"),
   fn: async () => {
     await using node = new Node({ managed: true });
     const rootfs = `${node.dir}/rootfs`;

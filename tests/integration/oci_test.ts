@@ -7,6 +7,7 @@ import type { ContainerSpecInput, HostFacts, PodFacts } from "../../src/oci/inpu
 import { sandboxSpec } from "../../src/oci/sandbox.ts";
 import type { Spec } from "../../src/oci/spec.ts";
 import { container, HOST, podConfig, sandbox } from "../fixtures/oci/requests.ts";
+import { skipUnless } from "../world/skip.ts";
 
 const BUSYBOX = "/bin/busybox";
 const EMPTY = { user: "", env: [], entrypoint: [], cmd: [], volumes: [], workingDir: "" };
@@ -161,13 +162,10 @@ function realHost(): HostFacts {
   };
 }
 
-const ignore = without.length > 0;
-const name = (sentence: string) =>
-  ignore ? `${sentence} (skipped: no ${without.join(", ")})` : sentence;
+const whereAllIs = skipUnless(without.length === 0, `no ${without.join(", ")} here`);
 
 Deno.test({
-  name: name("a sandbox's spec runs with the pod's namespaces and sysctls"),
-  ignore,
+  ...whereAllIs("a sandbox's spec runs with the pod's namespaces and sysctls"),
   async fn() {
     await using world = new RealPod();
     const pod = await world.start();
@@ -190,8 +188,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: name("a container's spec runs with its user, capabilities, filter, limits and files"),
-  ignore,
+  ...whereAllIs("a container's spec runs with its user, capabilities, filter, limits and files"),
   async fn() {
     await using world = new RealPod();
     const pod = await world.start();
@@ -258,8 +255,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: name("a privileged container's spec runs without fences, among the pod's processes"),
-  ignore,
+  ...whereAllIs("a privileged container's spec runs without fences, among the pod's processes"),
   async fn() {
     await using world = new RealPod();
     const pod = await world.start();
