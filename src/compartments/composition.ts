@@ -5,6 +5,7 @@ import { KeyedLock } from "../base/keyed_lock.ts";
 import { openCniNetworks } from "../cni/networks.ts";
 import type { PluginService } from "../cni/types.ts";
 import { connectContainerd, type Containerd } from "../containerd/client.ts";
+import { REMAPS_OWNERS } from "../containerd/snapshots.ts";
 import type { Config } from "../config/table.ts";
 import type { Accounts } from "../oci/user.ts";
 import type { ImageDeps } from "../cri/image_service.ts";
@@ -54,25 +55,26 @@ export interface Composition {
   readonly deps: ServerDeps;
   readonly imageDeps: ImageDeps;
   readonly imageStore: ImageStore;
-  /** Asks containerd for its version, which the CRI's Version tells. */
-  readVersion(signal: AbortSignal): Promise<void>;
+  /** Asks containerd for its version, which the CRI's Version tells, and what it can do. */
+  readContainerd(signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
-export function compose({ config, peers, stopping }: Start): Composition {
+export function compose({ config, features, peers, stopping }: Start): Composition {
   const linux = openLinux();
   const { address, namespace, snapshotter } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
   const registry = callChannel<RegistryService>(peers.registry, "registry");
   const io = callChannel<LogService & CaptureService>(peers.io, "io");
-  const settings = settingsOf(config, isSystemdNode());
+  const kernelRelease = linux.readFile("/proc/sys/kernel/osrelease").trim();
+  const settings = settingsOf(config, { isSystemd: isSystemdNode(), features, kernelRelease });
   const imageStore = new ImageStore({
     images: containerd.images,
     content: containerd.content,
     architecture: imageArchitecture(),
   });
   const puller = { registry, store: imageStore };
-  const network = openNetwork({ config, peers, stopping });
+  const network = openNetwork({ config, peers });
   const usage = new ImageUsage({
     snapshots: containerd.snapshots(snapshotter),
     snapshotter,
@@ -88,6 +90,7 @@ export function compose({ config, peers, stopping }: Start): Composition {
     nowNs: clock(),
   };
   let version: string | undefined;
+  let remapping: ReadonlySet<string> = new Set();
   const deps: ServerDeps = {
     ...watched,
     ...openObservers(watched, stopping),
@@ -119,6 +122,7 @@ export function compose({ config, peers, stopping }: Start): Composition {
     },
     nodeHostname: () => nodeHostname(linux),
     containerdVersion: () => version,
+    remapsOwners: (snapshotter) => remapping.has(snapshotter),
     describeConfig: () => statusConfig(config, settings),
   };
   return {
@@ -134,8 +138,9 @@ export function compose({ config, peers, stopping }: Start): Composition {
       usage,
       settings,
     },
-    readVersion: async (signal) => {
+    readContainerd: async (signal) => {
       version = (await containerd.version({ signal })).version;
+      remapping = await remappingSnapshotters(containerd, signal);
     },
     close: () => {
       network.close();
@@ -149,7 +154,7 @@ function maxExecOutput({ cri }: Config): number {
   return Math.min(cri.max_message_mib, 16) * 1024 * 1024 - FRAMING_BYTES;
 }
 
-function openNetwork({ config, peers }: Start) {
+function openNetwork({ config, peers }: Pick<Start, "config" | "peers">) {
   const { conf_dir, bin_dirs, cache_dir, max_conf_num, plugin_timeout } = config.cni;
   const plugins = callChannel<PluginService>(peers.cni, "cni");
   return openCniNetworks({
@@ -161,6 +166,17 @@ function openNetwork({ config, peers }: Start) {
     runPlugin: (call, signal) =>
       plugins.runPlugin(call, { signal, timeoutMs: call.timeoutMs + PLUGIN_SLACK_MS }),
   });
+}
+
+/** The snapshotters that can show files under other owners, as user namespaces need it. */
+async function remappingSnapshotters(
+  { introspection }: Pick<Containerd, "introspection">,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const plugins = await introspection.plugins(["type==io.containerd.snapshotter.v1"], { signal });
+  return new Set(
+    plugins.filter(({ capabilities }) => capabilities.includes(REMAPS_OWNERS)).map(({ id }) => id),
+  );
 }
 
 /** Now, in nanoseconds since the epoch; never the same twice, so that times tell the order. */

@@ -75,6 +75,8 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
     oomKilled: (id) => void deps.oomKilled.add(id),
     imageChanged: (name) => imageStore.refresh(name, stopping),
     resync: async () => {
+      // It may be another one now.
+      await parts.readContainerd(stopping);
       await imageStore.load(stopping);
       await resyncContainers(deps, stopping);
       await resyncPods(deps, stopping);
@@ -84,7 +86,7 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
   for (let tries = 0;; tries++) {
     try {
       await containerd.namespaces.ensure(parts.namespace, { signal: stopping });
-      await parts.readVersion(stopping);
+      await parts.readContainerd(stopping);
       const [, setAside] = await Promise.all([
         imageStore.load(stopping),
         recoverPods(deps, stopping),

@@ -1,16 +1,34 @@
 /** The domain's settings out of the configuration and a look at the node. */
 import type { Config, RuntimeConfig } from "../config/table.ts";
 import { runcOptions } from "../containerd/runtime_options.ts";
-import type { Runtime, Settings } from "../state/settings.ts";
+import { isKernelFrom } from "../oci/kernel.ts";
+import type { Runtime, RuntimeFeatures, Settings } from "../state/settings.ts";
 
 /** Shims that take runc's options. */
 const RUNC_SHIM = "io.containerd.runc.v2";
 
-export function settingsOf(config: Config, isSystemd: boolean): Settings {
-  const cgroupDriver = cgroupDriverOf(config, isSystemd);
+/** Mounts can be changed with all below them, and mapped, since then (mount_setattr(2)). */
+const MOUNT_SETATTR = [5, 12] satisfies [number, number];
+
+const NO_FEATURES: RuntimeFeatures = { recursiveReadonlyMounts: false, idmappedMounts: false };
+
+/** What the configuration doesn't tell. */
+export interface Node {
+  /** Whether systemd runs it. */
+  readonly isSystemd: boolean;
+  /** What its runtimes say that they can do, by name. */
+  readonly features: ReadonlyMap<string, RuntimeFeatures>;
+  readonly kernelRelease: string;
+}
+
+export function settingsOf(config: Config, node: Node): Settings {
+  const cgroupDriver = cgroupDriverOf(config, node.isSystemd);
   const runtimes = new Map<string, Runtime>();
   for (const [name, runtime] of config.containerd.runtimes) {
-    runtimes.set(name, runtimeOf(config, { name, runtime, cgroupDriver }));
+    runtimes.set(
+      name,
+      runtimeOf(config, { name, runtime, cgroupDriver, features: featuresOf(name, node) }),
+    );
   }
   return {
     rootDir: config.root,
@@ -30,12 +48,19 @@ function cgroupDriverOf(config: Config, isSystemd: boolean): Settings["cgroupDri
   return isSystemd ? "systemd" : "cgroupfs";
 }
 
+/** A runtime says what it was built for; the kernel has a say too. */
+function featuresOf(name: string, { features, kernelRelease }: Node): RuntimeFeatures {
+  if (!isKernelFrom(kernelRelease, MOUNT_SETATTR)) return NO_FEATURES;
+  return features.get(name) ?? NO_FEATURES;
+}
+
 function runtimeOf(
   config: Config,
-  { name, runtime, cgroupDriver }: {
+  { name, runtime, cgroupDriver, features }: {
     name: string;
     runtime: RuntimeConfig;
     cgroupDriver: Settings["cgroupDriver"];
+    features: RuntimeFeatures;
   },
 ): Runtime {
   return {
@@ -46,6 +71,7 @@ function runtimeOf(
     podAnnotations: runtime.pod_annotations,
     containerAnnotations: runtime.container_annotations,
     privilegedWithoutHostDevices: runtime.privileged_without_host_devices,
+    features,
   };
 }
 

@@ -3,6 +3,7 @@ import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import { configureLogging, type LogFormat, setLogLevel } from "../base/logging.ts";
 import type { Config } from "../config/table.ts";
+import type { RuntimeFeatures } from "../state/settings.ts";
 import { isRecord, toWire, type WireError } from "./messages.ts";
 import { Peer } from "./peer.ts";
 
@@ -25,6 +26,7 @@ export type SupervisorMessage<C = Config> =
   | {
     kind: "start";
     config: C;
+    features: ReadonlyMap<string, RuntimeFeatures>;
     ports: Partial<Record<CompartmentName, MessagePort>>;
     log: LogSettings;
   }
@@ -44,6 +46,8 @@ export type CompartmentMessage =
 /** What a compartment starts with. */
 export interface Start<C = Config> {
   readonly config: C;
+  /** What the runtimes say that they can do, by their names in the config. */
+  readonly features: ReadonlyMap<string, RuntimeFeatures>;
   /** The others. One that this compartment has no channel to answers every call unavailable. */
   readonly peers: Readonly<Record<CompartmentName, Peer>>;
   /** Aborted when the compartment is told to stop. */
@@ -105,7 +109,8 @@ export function runCompartment<C>(o: {
         const port = message.ports[peer];
         if (port !== undefined) peers[peer].replace(port);
       }
-      running = o.main({ config: message.config, peers, stopping: stopping.signal });
+      const { config, features } = message;
+      running = o.main({ config, features, peers, stopping: stopping.signal });
       await running;
       scope.postMessage({ kind: "ready" });
     } catch (error) {

@@ -52,7 +52,13 @@ function run(scope: Scope, main: Main<string>): void {
 }
 
 const start = (ports: Partial<Record<"server" | "io", MessagePort>> = {}) =>
-  ({ kind: "start", config: "the config", ports, log: { level: "info", format: "text" } }) as const;
+  ({
+    kind: "start",
+    config: "the config",
+    features: new Map<string, never>(),
+    ports,
+    log: { level: "info", format: "text" },
+  }) as const;
 
 Deno.test("runCompartment() says ready when its main has returned", async () => {
   const scope = new Scope();

@@ -18,6 +18,15 @@ export interface RuncOptions {
   shimCgroup?: string;
 }
 
+/** The same options with the stdio pipes belonging to somebody else. */
+export function withIoOwner(options: TypedAny, owner: { uid: number; gid: number }): TypedAny {
+  const decoded = Options.decode(options.value);
+  return {
+    typeUrl: options.typeUrl,
+    value: Options.encode({ ...decoded, ioUid: owner.uid, ioGid: owner.gid }).finish(),
+  };
+}
+
 /** Options of `io.containerd.runc.v2`, the same message in containerd 1.6 and 2.x. */
 export function runcOptions(options: RuncOptions): TypedAny {
   return {

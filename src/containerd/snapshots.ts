@@ -51,6 +51,28 @@ export interface Snapshots {
   setLabels(key: string, labels: Map<string, string>, o?: CallOptions): Promise<void>;
 }
 
+/** Ids inside a user namespace and those that they are outside. */
+export interface IdRange {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+/** What a snapshotter says of itself when it can show a snapshot's files under other owners. */
+export const REMAPS_OWNERS = "remap-ids";
+
+/** Labels that ask such a snapshotter for it. */
+export function remapLabels(
+  { uids, gids }: { uids: readonly IdRange[]; gids: readonly IdRange[] },
+): Map<string, string> {
+  const text = (ranges: readonly IdRange[]) =>
+    ranges.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`).join(",");
+  return new Map([
+    ["containerd.io/snapshot/uidmapping", text(uids)],
+    ["containerd.io/snapshot/gidmapping", text(gids)],
+  ]);
+}
+
 const { methods } = SnapshotsDefinition;
 const on = (verb: string) => (r: { snapshotter: string; key: string }) =>
   `${verb} ${r.snapshotter} snapshot ${quoted(r.key)}`;

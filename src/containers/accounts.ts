@@ -67,13 +67,13 @@ export async function endLookup(
 }
 
 /** The same content without a place to write to: an overlay of its layers alone. */
-function readOnly(mount: Mount): Mount {
-  if (mount.type !== "overlay") {
-    return { ...mount, options: [...without(mount.options, "rw"), "ro"] };
-  }
-  const upper = option(mount.options, "upperdir=");
-  const lower = option(mount.options, "lowerdir=");
-  const rest = mount.options.filter((name) => !/^(upperdir|lowerdir|workdir)=/.test(name));
+function readOnly({ options, ...mount }: Mount): Mount {
+  // Owners are as on the disk: mappings are for who mounts it into a user namespace.
+  const unmapped = options.filter((name) => !/^[ug]idmap=/.test(name));
+  if (mount.type !== "overlay") return { ...mount, options: [...without(unmapped, "rw"), "ro"] };
+  const upper = option(unmapped, "upperdir=");
+  const lower = option(unmapped, "lowerdir=");
+  const rest = unmapped.filter((name) => !/^(upperdir|lowerdir|workdir)=/.test(name));
   return { ...mount, options: [...rest, `lowerdir=${upper}:${lower}`, "ro"] };
 }
 

@@ -30,6 +30,7 @@ import { makePlan, type Plan, type PlanDeps, specPlan } from "./plan.ts";
 import { deleteContainerRecord, EMPTY_SPEC, recordContainer } from "./record.ts";
 import { removeSnapshot } from "./snapshot.ts";
 import { buildContainerSpec, type BuiltSpec, type SpecDeps } from "./spec.ts";
+import { snapshotLabels } from "./user_namespace.ts";
 import { makeVolumes } from "./volumes.ts";
 
 const log = logger("containers");
@@ -119,12 +120,13 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
 
 async function prepareRootfs(
   deps: CreateDeps,
-  { container, image }: Plan,
+  { container, pod, image }: Plan,
   signal: AbortSignal,
 ): Promise<Mount[]> {
   const { snapshotter, snapshotKey } = container;
   const snapshots = deps.containerd.snapshots(snapshotter);
-  const prepare = () => snapshots.prepare(snapshotKey, image.chainId, new Map(), { signal });
+  const labels = snapshotLabels(pod.metadata.config);
+  const prepare = () => snapshots.prepare(snapshotKey, image.chainId, labels, { signal });
   try {
     return await prepare();
   } catch (error) {

@@ -29,6 +29,6 @@ export function runtimeFacts(runtime: Runtime): RuntimeFacts {
     podAnnotations: runtime.podAnnotations,
     containerAnnotations: runtime.containerAnnotations,
     privilegedWithoutHostDevices: runtime.privilegedWithoutHostDevices,
-    recursiveReadonlyMounts: false,
+    recursiveReadonlyMounts: runtime.features.recursiveReadonlyMounts,
   };
 }

@@ -11,6 +11,7 @@ import {
 } from "../state/labels.ts";
 import { encodeContainerMetadata } from "../state/metadata.ts";
 import type { Plan } from "./plan.ts";
+import { recordedRuntime } from "./user_namespace.ts";
 
 export interface RecordDeps {
   readonly containerd: Pick<Containerd, "containers">;
@@ -22,7 +23,7 @@ export const EMPTY_SPEC = new TextEncoder().encode("{}");
 /** Records the container. Undone by {@link deleteContainerRecord}. */
 export async function recordContainer(
   deps: RecordDeps,
-  { container, image, runtime, spec }: Plan & { spec: Uint8Array },
+  { container, pod, image, runtime, spec }: Plan & { spec: Uint8Array },
   signal: AbortSignal,
 ): Promise<void> {
   const value = encodeContainerMetadata(container.metadata);
@@ -31,7 +32,7 @@ export async function recordContainer(
     id: container.id,
     labels: recordLabels(KIND_CONTAINER, container.metadata.config.labels, image.config.labels),
     image: image.names[0] ?? "",
-    runtime: { name: runtime.type, options: runtime.options },
+    runtime: recordedRuntime(runtime, pod.metadata.config),
     spec: { typeUrl: SPEC_TYPE, value: spec },
     snapshotter: container.snapshotter,
     snapshotKey: container.snapshotKey,

@@ -14,7 +14,7 @@ import {
   type TmpfsOptions,
   unmount,
 } from "./mounts.ts";
-import { isNetns, pinNetns, unpinNetns } from "./netns.ts";
+import { isNetns, pinNetns, pinNetnsOf, unpinNetns } from "./netns.ts";
 import { endOrphanedShims } from "./shims.ts";
 import { type FileSystemSpace, statfs } from "./statfs.ts";
 import { SERVER_SYMBOLS } from "./symbols.ts";
@@ -28,6 +28,12 @@ export interface Linux {
    *   return to the node's namespace, which ends the compartment
    */
   pinNetns(path: string): void;
+  /**
+   * Pins the network namespace that a process is in. On failure nothing is left.
+   *
+   * @throws CriError alreadyExists when the path is taken, notFound for a process that isn't there
+   */
+  pinNetnsOf(pid: number, path: string): void;
   /** Takes the pin and its file away; gone is done. */
   unpinNetns(path: string): void;
   /** Whether a path is a pinned namespace now; after a reboot only its file is left. */
@@ -87,6 +93,7 @@ export function openLinux(): Linux {
 export function linuxOn(libc: ServerLibc): Linux {
   return {
     pinNetns: (path) => pinNetns(libc, path),
+    pinNetnsOf: (pid, path) => pinNetnsOf(libc, pid, path),
     unpinNetns: (path) => unpinNetns(libc, path),
     isNetns: (path) => isNetns(libc, path),
     mountTmpfs: (target, options) => mountTmpfs(libc, target, options),

@@ -46,21 +46,40 @@ export class NamespaceLost extends CriError {
  * @throws CriError alreadyExists when the path is taken; {@link NamespaceLost}
  */
 export function pinNetns(libc: ServerLibc, path: string): void {
+  pinAt(libc, path, () =>
+    inNewNetns(libc, () => {
+      setLoopbackUp(libc);
+      bindNetns(libc, OWN_NETNS, path);
+    }));
+}
+
+/**
+ * Pins the network namespace that a process is in at `path`. On failure nothing is left.
+ *
+ * @throws CriError alreadyExists when the path is taken, notFound for a process that isn't there
+ */
+export function pinNetnsOf(libc: ServerLibc, pid: number, path: string): void {
+  pinAt(libc, path, () => bindNetns(libc, `/proc/${pid}/ns/net`, path));
+}
+
+/** Makes the file that the namespace is bound to. */
+function pinAt(libc: ServerLibc, path: string, bind: () => void): void {
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const flags = O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC;
   const action = `pin a network namespace at ${path}`;
   libc.close(check(libc, libc.open(cString(path), flags, 0o444), action));
   try {
-    inNewNetns(libc, () => {
-      setLoopbackUp(libc);
-      const bind = BigInt(MS_BIND);
-      const result = libc.mount(cString(OWN_NETNS), cString(path), cString(""), bind, cString(""));
-      check(libc, result, "bind it");
-    });
+    bind();
   } catch (error) {
     if (error instanceof NamespaceLost) throw error;
     throw cleanUp(libc, path, during(`Cannot ${action}`, error));
   }
+}
+
+function bindNetns(libc: ServerLibc, source: string, path: string): void {
+  const flags = BigInt(MS_BIND);
+  const result = libc.mount(cString(source), cString(path), cString(""), flags, cString(""));
+  check(libc, result, "bind it");
 }
 
 /** The first error with what couldn't be taken back. */

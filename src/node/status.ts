@@ -7,10 +7,11 @@ import type {
   StatusRequest,
   StatusResponse,
 } from "../gen/cri/v1/api.ts";
-import type { Settings } from "../state/settings.ts";
+import { runtimeFor, type Settings } from "../state/settings.ts";
 import { VERSION } from "../base/version.ts";
+import { hasUserNamespaces, type UserNamespaceDeps } from "./user_namespaces.ts";
 
-export interface StatusDeps {
+export interface StatusDeps extends UserNamespaceDeps {
   readonly settings: Settings;
   readonly network: Pick<CniNetworks, "status" | "describe">;
   readonly containerd: { connection(): ConnectionState };
@@ -25,7 +26,7 @@ export async function status(
   return {
     status: { conditions: [runtimeReady(deps), await networkReady(deps)] },
     info: verbose ? await verboseInfo(deps) : new Map(),
-    runtimeHandlers: runtimeHandlers(deps.settings),
+    runtimeHandlers: runtimeHandlers(deps),
     features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false },
   };
 }
@@ -57,9 +58,16 @@ async function networkReady({ network }: StatusDeps): Promise<RuntimeCondition> 
 }
 
 /** The default runtime also under the empty name, by which pods without a RuntimeClass ask. */
-function runtimeHandlers({ runtimes }: Settings): RuntimeHandler[] {
-  const features = { recursiveReadOnlyMounts: false, userNamespaces: false };
-  return ["", ...runtimes.keys()].map((name) => ({ name, features }));
+function runtimeHandlers(deps: StatusDeps): RuntimeHandler[] {
+  const { runtimes } = deps.settings;
+  return ["", ...runtimes.keys()].map((name) => {
+    const runtime = runtimeFor(deps.settings, name);
+    const features = {
+      recursiveReadOnlyMounts: runtime.features.recursiveReadonlyMounts,
+      userNamespaces: hasUserNamespaces(deps, runtime),
+    };
+    return { name, features };
+  });
 }
 
 async function verboseInfo(deps: StatusDeps): Promise<Map<string, string>> {

@@ -62,7 +62,9 @@ export function sandboxNamespaces(
   if (own.uts) namespaces.push({ type: "uts" });
   if (own.network) {
     if (netnsPath === "") throw new Error("a pod with its own network has a pinned namespace");
-    namespaces.push({ type: "network", path: netnsPath });
+    // Only a namespace that is made inside the user namespace belongs to it: it is pinned later.
+    const isMadeHere = own.user && usernsPath === undefined;
+    namespaces.push({ type: "network", path: isMadeHere ? undefined : netnsPath });
   }
   if (own.user) namespaces.push({ type: "user", path: usernsPath });
   return namespaces;

@@ -31,6 +31,15 @@ Deno.test("sandboxSpec() makes all namespaces of a pod but the network's", () =>
   assert.deepEqual(ofSandbox({ pid: CONTAINER }), all);
 });
 
+Deno.test("sandboxSpec() lets a user namespace and the network of it be made together", () => {
+  const made = ofSandbox({ usernsOptions: USERNS });
+  assert.equal(made.user, "new");
+  assert.equal(made.network, "new");
+  const config = withOptions({ usernsOptions: USERNS });
+  const { namespaces } = sandboxSpec(sandbox({ config, usernsPath: "/userns" })).linux;
+  assert(namespaces.every(({ type, path }) => type !== "network" || path !== undefined));
+});
+
 Deno.test("sandboxSpec() stays in the node's namespaces where asked to", () => {
   assert.deepEqual(ofSandbox({ pid: NODE, ipc: NODE, network: NODE }, ""), { mount: "new" });
 });

@@ -6,6 +6,7 @@ import type {
   LinuxSandboxSecurityContext,
 } from "../gen/cri/v1/api.ts";
 import type { HostFacts } from "./input.ts";
+import { isKernelFrom } from "./kernel.ts";
 import {
   AF_ALG,
   AF_VSOCK,
@@ -133,11 +134,6 @@ function allow(
     action: ALLOW,
     ...(first === undefined ? {} : { args: [{ index: 0, ...first }] }),
   };
-}
-
-function isKernelFrom(release: string, [major, minor]: [number, number]): boolean {
-  const [, own = "0", ownMinor = "0"] = release.match(/^(\d+)\.(\d+)/) ?? [];
-  return Number(own) > major || (Number(own) === major && Number(ownMinor) >= minor);
 }
 
 const integer = v.union([v.pipe(v.number(), v.integer()), v.bigint()]);

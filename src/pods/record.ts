@@ -2,6 +2,7 @@
 import { unlessGone } from "../base/gone.ts";
 import type { SandboxId } from "../base/id.ts";
 import type { Containerd } from "../containerd/client.ts";
+import { recordedRuntime } from "../containers/user_namespace.ts";
 import type { Image } from "../images/image.ts";
 import {
   KIND_SANDBOX,
@@ -38,7 +39,7 @@ export async function recordPod(
     id,
     labels: recordLabels(KIND_SANDBOX, metadata.config.labels, image.config.labels),
     image: image.names[0] ?? "",
-    runtime: { name: runtime.type, options: runtime.options },
+    runtime: recordedRuntime(runtime, metadata.config),
     spec: { typeUrl: SPEC_TYPE, value: spec },
     snapshotter: pod.snapshotter,
     snapshotKey: id,

@@ -8,9 +8,12 @@
  *     └ 2c snapshot, files, shared memory, task         undo: end the task, remove the rest
  *   2d  start the task, record the addresses
  *   ·   publish: nothing that can fail comes after
+ *
+ * The network namespace of a pod with a user namespace has to belong to that one, so the runtime
+ * makes both: there the branch of 2b and 3 comes after the task is created.
  */
 import { both } from "../base/both.ts";
-import { during } from "../base/errors.ts";
+import { CriError, during } from "../base/errors.ts";
 import type { Flights } from "../base/flights.ts";
 import { newSandboxId, type SandboxId } from "../base/id.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
@@ -20,10 +23,12 @@ import { toGoCniResult } from "../cni/go_cni.ts";
 import { removeSnapshot } from "../containers/snapshot.ts";
 import { endTask } from "../containers/task.ts";
 import { RunPodSandboxRequest } from "../gen/cri/v1/api.ts";
+import { hasUserNamespaces, type UserNamespaceDeps } from "../node/user_namespaces.ts";
+import { podNamespaces } from "../oci/namespaces.ts";
 import { type NameRegistry, sandboxName } from "../state/names.ts";
 import { netnsPath } from "../state/folders.ts";
 import { podName, type Sandbox } from "../state/sandboxes.ts";
-import { runtimeFor } from "../state/settings.ts";
+import { type Runtime, runtimeFor } from "../state/settings.ts";
 import { type FilesDeps, makePodFiles, removePodFiles } from "./files.ts";
 import { hasOwnNetwork } from "./namespaces.ts";
 import { attachNetwork, detachNetwork, type NetworkDeps } from "./network.ts";
@@ -32,12 +37,13 @@ import { createSandboxTask, prepareSandboxSnapshot, type TaskDeps } from "./task
 
 const log = logger("pods");
 
-export type RunDeps = RecordDeps & TaskDeps & FilesDeps & NetworkDeps & {
+export type RunDeps = RecordDeps & TaskDeps & FilesDeps & NetworkDeps & UserNamespaceDeps & {
   readonly names: NameRegistry;
   readonly podFlights: Flights<SandboxId>;
   readonly podLocks: KeyedLock<SandboxId>;
   readonly linux: {
     pinNetns(path: string): void;
+    pinNetnsOf(pid: number, path: string): void;
     unpinNetns(path: string): void;
   };
 };
@@ -66,6 +72,9 @@ function newPod(deps: RunDeps, { config, runtimeHandler }: RunPodSandboxRequest)
   if (config?.metadata === undefined) throw new Error("the edge lets no pod pass without metadata");
   const id = newSandboxId();
   const runtime = runtimeFor(deps.settings, runtimeHandler);
+  if (podNamespaces(config).user && !hasUserNamespaces(deps, runtime)) {
+    throw noUserNamespaces(runtime);
+  }
   return {
     id,
     metadata: {
@@ -86,6 +95,14 @@ function newPod(deps: RunDeps, { config, runtimeHandler }: RunPodSandboxRequest)
   };
 }
 
+function noUserNamespaces({ name, snapshotter }: Runtime): CriError {
+  const what = `Pods of the runtime ${name} can't have user namespaces on this node`;
+  return new CriError("failedPrecondition", what, {
+    remedy: "they take runc 1.2 or later, Linux 5.19 or later, and containerd 2.0 or later with " +
+      `a snapshotter that maps owners, which is asked of ${snapshotter}`,
+  });
+}
+
 async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxId> {
   const { id } = pod;
   try {
@@ -98,22 +115,24 @@ async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxI
       () => recordPod(deps, { pod, image }, op.signal),
       (signal) => deleteRecord(deps, id, signal),
     );
-    const [metadata] = await both(
+    const ownsUsers = podNamespaces(pod.metadata.config).user;
+    const [early, taskPid] = await both(
       op.signal,
-      (signal) => connect(deps, op, { pod, signal }),
+      async (signal) => ownsUsers ? undefined : await connect(deps, op, { pod, signal }),
       async (signal) => {
         const rootfs = await op.step(
           "prepare the snapshot and files",
           () => prepare(deps, { pod, chainId: image.chainId }, signal),
           (signal) => unprepare(deps, pod, signal),
         );
-        await op.step(
+        return await op.step(
           "create the sandbox's task",
           () => createSandboxTask(deps, { id, rootfs }),
           async (signal) => void await endTask(deps.containerd.tasks, id, signal),
         );
       },
     );
+    const metadata = early ?? await connect(deps, op, { pod, signal: op.signal, taskPid });
     const [pid] = await op.step("start the sandbox's task", () =>
       both(
         op.signal,
@@ -129,18 +148,25 @@ async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxI
   }
 }
 
-/** Branch 2b and 3: the pinned namespace and CNI's work in it. */
+/**
+ * Branch 2b and 3: the pinned namespace and CNI's work in it. A namespace that the runtime made is
+ * that of the task.
+ */
 async function connect(
   deps: RunDeps,
   op: Operation,
-  { pod, signal }: { pod: Sandbox; signal: AbortSignal },
+  { pod, signal, taskPid }: { pod: Sandbox; signal: AbortSignal; taskPid?: number },
 ): Promise<Sandbox["metadata"]> {
   const { metadata } = pod;
-  if (metadata.netnsPath === "") return metadata;
+  const { netnsPath } = metadata;
+  if (netnsPath === "") return metadata;
   await op.step(
     "pin the network namespace",
-    () => deps.linux.pinNetns(metadata.netnsPath),
-    () => deps.linux.unpinNetns(metadata.netnsPath),
+    () =>
+      taskPid === undefined
+        ? deps.linux.pinNetns(netnsPath)
+        : deps.linux.pinNetnsOf(taskPid, netnsPath),
+    () => deps.linux.unpinNetns(netnsPath),
   );
   const result = await op.step(
     "attach the network",

@@ -2,6 +2,7 @@
 import type { SandboxId } from "../base/id.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Mount } from "../containerd/mount.ts";
+import { snapshotLabels } from "../containers/user_namespace.ts";
 import type { Image } from "../images/image.ts";
 import type { Sandbox } from "../state/sandboxes.ts";
 
@@ -18,11 +19,12 @@ export async function prepareSandboxSnapshot(
   signal: AbortSignal,
 ): Promise<Mount[]> {
   const snapshots = deps.containerd.snapshots(pod.snapshotter);
-  return await snapshots.prepare(pod.id, chainId, new Map(), { signal });
+  const labels = snapshotLabels(pod.metadata.config);
+  return await snapshots.prepare(pod.id, chainId, labels, { signal });
 }
 
 /**
- * Creates its task: from here a shim runs for the pod. It has no stdio.
+ * Creates its task and gives its pid: from here a shim runs for the pod. It has no stdio.
  *
  * A call that was begun is let come to its end: one that is cancelled half way leaves a shim or a
  * `runc init` that appears only after it was looked for.
@@ -30,7 +32,7 @@ export async function prepareSandboxSnapshot(
 export async function createSandboxTask(
   deps: TaskDeps,
   { id, rootfs }: { id: SandboxId; rootfs: Mount[] },
-): Promise<void> {
+): Promise<number> {
   const stdio = { stdin: "", stdout: "", stderr: "", terminal: false };
-  await deps.containerd.tasks.create({ id, rootfs, ...stdio });
+  return await deps.containerd.tasks.create({ id, rootfs, ...stdio });
 }

@@ -1,6 +1,14 @@
 /** What the domain needs of the configuration, resolved once at start. */
 import { CriError } from "../base/errors.ts";
 
+/** What a runtime can do beyond what all can. */
+export interface RuntimeFeatures {
+  /** Mounts that are read-only together with all that is mounted below them. */
+  readonly recursiveReadonlyMounts: boolean;
+  /** Mounts that show files under other owners: user namespaces need them. */
+  readonly idmappedMounts: boolean;
+}
+
 /** One `[containerd.runtimes.NAME]`. */
 export interface Runtime {
   readonly name: string;
@@ -14,6 +22,7 @@ export interface Runtime {
   /** The same for containers. */
   readonly containerAnnotations: readonly string[];
   readonly privilegedWithoutHostDevices: boolean;
+  readonly features: RuntimeFeatures;
 }
 
 export interface Settings {

@@ -6,6 +6,7 @@ import { pause } from "../base/pause.ts";
 import { Backoff } from "./backoff.ts";
 import { Compartment, WATCHING, type Watching } from "./compartment.ts";
 import { computePermissions, type Permissions } from "./permissions.ts";
+import type { FoundFeatures } from "./runtime_features.ts";
 import { Wiring } from "./wiring.ts";
 
 const log = logger("supervisor");
@@ -25,6 +26,7 @@ export interface CompartmentsOptions {
   /** With the address where containerd really listens. */
   config: Config;
   plugins: readonly string[];
+  features: FoundFeatures;
   log: LogSettings;
   /** Tests put compartments of their own here. */
   entries?: Readonly<Record<CompartmentName, URL>>;
@@ -33,6 +35,7 @@ export interface CompartmentsOptions {
 
 export class Compartments {
   readonly #config: Config;
+  readonly #features: FoundFeatures;
   readonly #entries: Readonly<Record<CompartmentName, URL>>;
   readonly #watching: Watching;
   readonly #stopping = new AbortController();
@@ -45,6 +48,7 @@ export class Compartments {
 
   constructor(o: CompartmentsOptions) {
     this.#config = o.config;
+    this.#features = o.features;
     this.#entries = o.entries ?? ENTRIES;
     this.#watching = o.watching ?? WATCHING;
     this.#permissions = computePermissions(o.config, o.plugins);
@@ -117,6 +121,7 @@ export class Compartments {
     await compartment.start({
       kind: "start",
       config: this.#config,
+      features: this.#features,
       ports: this.#wiring.take(name),
       log: this.#log,
     });

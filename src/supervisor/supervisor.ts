@@ -13,6 +13,7 @@ import { withContainerdAddress } from "./managed_config.ts";
 import { ManagedContainerd } from "./managed_containerd.ts";
 import type { CompartmentPermissions, Permissions } from "./permissions.ts";
 import { pluginFiles, watchPlugins } from "./plugins.ts";
+import { findRuntimeFeatures } from "./runtime_features.ts";
 
 const log = logger("supervisor");
 
@@ -99,13 +100,16 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
   const config = withContainerdAddress(o.config);
   await makeFolders(config);
   const lock = await lockState(config);
-  const plugins = await pluginFiles(config.cni.bin_dirs);
+  const [plugins, features] = await Promise.all([
+    pluginFiles(config.cni.bin_dirs),
+    findRuntimeFeatures(config),
+  ]);
   const containerd = config.containerd.managed ? new ManagedContainerd(config) : undefined;
   const logSettings = {
     level: config.log.level,
     format: resolveLogFormat(config.log.format),
   };
-  const compartments = new Compartments({ ...o, config, plugins, log: logSettings });
+  const compartments = new Compartments({ ...o, config, plugins, features, log: logSettings });
   const ended = new AbortController();
   let stopped: Promise<void> | undefined;
   const stop = () =>

@@ -7,7 +7,11 @@ import assert from "node:assert/strict";
 import { CriError } from "../../src/base/errors.ts";
 import { createContainer } from "../../src/containers/create.ts";
 import { startContainer } from "../../src/containers/start.ts";
-import { CreateContainerRequest, RunPodSandboxRequest } from "../../src/gen/cri/v1/api.ts";
+import {
+  CreateContainerRequest,
+  NamespaceMode,
+  RunPodSandboxRequest,
+} from "../../src/gen/cri/v1/api.ts";
 import { removePodSandbox } from "../../src/pods/remove.ts";
 import { runPodSandbox } from "../../src/pods/run.ts";
 import { Daemon, type Deps, type Disturbance, Node, type Point } from "./node.ts";
@@ -16,6 +20,23 @@ const RUN = RunPodSandboxRequest.fromPartial({
   config: {
     metadata: { name: "web", namespace: "shop", uid: "u1" },
     logDirectory: "/var/log/pods/web",
+  },
+});
+
+const RUN_WITH_USERS = RunPodSandboxRequest.fromPartial({
+  config: {
+    metadata: { name: "mapped", namespace: "shop", uid: "u2" },
+    linux: {
+      securityContext: {
+        namespaceOptions: {
+          usernsOptions: {
+            mode: NamespaceMode.POD,
+            uids: [{ hostId: 65536, containerId: 0, length: 65536 }],
+            gids: [{ hostId: 65536, containerId: 0, length: 65536 }],
+          },
+        },
+      },
+    },
   },
 });
 
@@ -43,6 +64,10 @@ const VERBS: Verb[] = [
   {
     name: "RunPodSandbox",
     prepare: (deps) => Promise.resolve((signal) => runPodSandbox(deps, RUN, signal)),
+  },
+  {
+    name: "RunPodSandbox in a user namespace",
+    prepare: (deps) => Promise.resolve((signal) => runPodSandbox(deps, RUN_WITH_USERS, signal)),
   },
   {
     name: "CreateContainer",
@@ -132,7 +157,7 @@ for (const verb of VERBS) {
         using _ = node;
         assert.ok(error instanceof CriError, "the caller is told");
         assert.deepEqual(error.leftovers, []);
-        if (verb.name === "RunPodSandbox") assert.deepEqual(node.leftovers(), []);
+        if (verb.name.startsWith("RunPodSandbox")) assert.deepEqual(node.leftovers(), []);
         await assertNothingLeft(node, daemon);
       });
 

@@ -155,6 +155,7 @@ export class Daemon {
       containerFlights: new Flights<ContainerId>(),
       containerLocks: new KeyedLock<ContainerId>(),
       nodeHostname: () => "node",
+      remapsOwners: () => true,
       nowNs: () => now++,
       host: HOST,
     };
@@ -221,6 +222,7 @@ function settingsOf(dir: string): Settings {
     podAnnotations: [],
     containerAnnotations: [],
     privilegedWithoutHostDevices: false,
+    features: { recursiveReadonlyMounts: true, idmappedMounts: true },
   };
   return {
     rootDir: `${dir}/root`,
@@ -253,6 +255,7 @@ const HOST: Deps["host"] = {
 function linuxOf({ netns, mounts }: Node): Deps["linux"] {
   return {
     pinNetns: (path) => void netns.add(path),
+    pinNetnsOf: (_pid, path) => void netns.add(path),
     unpinNetns: (path) => void netns.delete(path),
     mountTmpfs: (target) => void mounts.add(target),
     mountAll: (_mounts, target) => void mounts.add(target),

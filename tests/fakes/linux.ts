@@ -55,6 +55,10 @@ export class FakeLinux implements Linux {
     });
   }
 
+  pinNetnsOf(_pid: number, path: string): void {
+    this.pinNetns(path);
+  }
+
   unpinNetns(path: string): void {
     this.#call("unpinNetns", () => this.netns.delete(path));
   }

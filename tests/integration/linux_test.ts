@@ -63,6 +63,32 @@ linuxTest("pinNetns() leaves nothing and is at home when a call inside fails", (
   }
 });
 
+linuxTest(
+  "pinNetnsOf() pins the namespace of a process, which lives on without it",
+  async (dir) => {
+    const path = `${dir}/netns/cri-3`;
+    // With a user namespace around it, as the runtime makes it for a pod that has one.
+    const child = new Deno.Command("unshare", {
+      args: ["--user", "--map-root-user", "--net", "sh", "-c", "echo in; exec sleep 60"],
+      stdout: "piped",
+    }).spawn();
+    for await (const _ of child.stdout) break;
+    const { ino } = Deno.statSync(`/proc/${child.pid}/ns/net`);
+    linux.pinNetnsOf(child.pid, path);
+    child.kill();
+    await child.status;
+    assert(linux.isNetns(path));
+    assert.equal(Deno.statSync(path).ino, ino);
+    linux.unpinNetns(path);
+  },
+);
+
+linuxTest("pinNetnsOf() leaves nothing for a process that is gone", (dir) => {
+  // Above the kernel's largest pid.
+  assert.throws(() => linux.pinNetnsOf(2 ** 23, `${dir}/cri-4`), { kind: "notFound" });
+  assert.deepEqual([...Deno.readDirSync(dir)], []);
+});
+
 linuxTest("200 namespaces are pinned and unpinned quickly", (dir) => {
   const started = performance.now();
   for (let n = 0; n < 200; n++) linux.pinNetns(`${dir}/${n}`);

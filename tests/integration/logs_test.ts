@@ -325,6 +325,7 @@ logsTest("the io compartment works with its folders and libc alone", async (t) =
   const start: SupervisorMessage<IoConfig> = {
     kind: "start",
     config: { state: t.dir, logs: { dirs: [t.logs] } },
+    features: new Map(),
     log: { level: "info", format: "text" },
     ports: { server: port2 },
   };

@@ -45,6 +45,8 @@ export interface Daemon extends AsyncDisposable {
 /** Makes the node and starts the daemon. */
 export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> {
   const dir = await Deno.makeTempDir({ prefix: "cri-node-" });
+  // As folders like /var/lib are: the root of a user namespace has to pass through.
+  await Deno.chmod(dir, 0o711);
   const network = podNetwork(dir);
   await Deno.mkdir(network.confDir);
   await Deno.writeTextFile(`${network.confDir}/${CONF_FILE}`, network.conf());
