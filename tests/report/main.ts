@@ -1,11 +1,12 @@
 /** `./dev test`: runs the stages one after another and closes with one line that counts all. */
-import type { Ended, Outcome } from "./outcome.ts";
+import { print } from "../../src/cli/output.ts";
+import { type Ended, ofCommand, type Outcome } from "./outcome.ts";
 import { chosen, type Stage, stages } from "./stages.ts";
 
 /** A stage that takes longer hangs. */
 const STAGE_LIMIT_MS = 15 * 60_000;
 
-const out = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+const out = (line: string) => print(`${line}\n`);
 
 async function run(args: readonly string[]): Promise<Ended> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -27,7 +28,20 @@ async function run(args: readonly string[]): Promise<Ended> {
 async function outcomeOf(stage: Stage): Promise<Outcome> {
   const { because } = stage;
   if (because !== undefined) return { passed: 0, failed: 0, skips: [because], failures: "" };
-  return stage.read(await run(stage.args));
+  const built = await build(stage.tools ?? []);
+  return built.code === 0 ? stage.read(await run(stage.args)) : ofCommand(built);
+}
+
+/** Says in a line what it builds, and nothing where all is there. */
+async function build(tools: readonly string[]): Promise<Ended> {
+  if (tools.length === 0) return { code: 0, output: "" };
+  const { code, stderr } = await new Deno.Command("tests/tools/build.sh", {
+    args: [...tools],
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "piped",
+  }).output();
+  return { code, output: new TextDecoder().decode(stderr) };
 }
 
 /** "unit          512 tests      12.3 s" */

@@ -5,48 +5,61 @@ import { type Ended, ofCommand, ofDenoTest, ofSuite, type Outcome } from "./outc
 export interface Stage {
   readonly name: string;
   readonly meaning: string;
-  /** Arguments of deno; undefined when the stage can't run here, see `because`. */
+  /** Arguments of deno. */
   readonly args: readonly string[];
+  /** Go tools that it drives, built before it where they are missing. */
+  readonly tools?: readonly string[];
   /** Why the stage can't run here; it counts as one skip then. */
   readonly because?: string;
   readonly read: (ended: Ended) => Outcome;
 }
 
-const TEST = ["test", "--permit-no-files", "-P=test"];
-
-const UNIT_FOLDERS = ["src", "tests/failure", "tests/fakes", "tests/report", "tests/world"];
+/** Folders of tests that have stages of their own, or hold no tests. */
+const SPECIAL = ["check", "contract", "integration", "crictl", "fixtures"];
 
 /** All stages, or with a reason in place of what can't run on this machine. */
 export async function stages(): Promise<Stage[]> {
   const hasGo = await findGo() !== undefined;
   const go = hasGo ? {} : { because: "no Go here to build what it drives" };
-  const conformance = "tests/conformance/main.ts";
   return [
     command("format", "deno fmt --check", ["fmt", "--check"]),
     command("lint", "deno lint", ["lint"]),
-    command("types", "deno check, with the lock file as it is", TYPES),
+    command("types", "deno check, with the lock file as it is", [
+      ...["check", "--frozen"],
+      ...["main.ts", "src", "tests"],
+    ]),
     tests("layers", "imports, budgets and the like", ["--parallel", "tests/check"]),
     tests("contract", "proto/ against the published contracts", ["tests/contract"]),
-    tests("unit", "beside the source, and on fakes", ["--parallel", ...UNIT_FOLDERS]),
+    tests("unit", "beside the source, and on fakes", ["--parallel", ...await unitFolders()]),
     tests("integration", "on real containerd, kernel and plugins", ["tests/integration"]),
-    { ...tests("crictl", "crictl drives the daemon", ["tests/crictl"]), ...go },
-    ...await isFile(conformance)
-      ? [{
-        name: "conformance",
-        meaning: "critest, the suite for runtimes",
-        args: ["run", "-P=dev", conformance],
-        read: ofSuite,
-        ...go,
-      }]
-      : [],
+    {
+      ...tests("crictl", "crictl drives the daemon", ["tests/crictl"]),
+      tools: ["crictl"],
+      ...go,
+    },
+    {
+      name: "conformance",
+      meaning: "critest, the suite for runtimes",
+      args: ["run", "-q", "-P=dev", "tests/conformance/main.ts", "--parallel", "2"],
+      read: ofSuite,
+      ...go,
+    },
   ];
 }
 
-const TYPES = ["check", "--frozen", "main.ts", "src", "tests"];
-
 /** Only these test files or folders. */
 export function chosen(paths: readonly string[]): Stage {
-  return tests("chosen", paths.join(" "), paths);
+  const drivesCrictl = paths.some((path) => /^tests(\/?$|\/crictl)/.test(path));
+  return {
+    ...tests("chosen", paths.join(" "), paths),
+    ...drivesCrictl ? { tools: ["crictl"] } : {},
+  };
+}
+
+async function unitFolders(): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir("tests"));
+  const folders = entries.filter(({ name, isDirectory }) => isDirectory && !SPECIAL.includes(name));
+  return ["src", ...folders.map(({ name }) => `tests/${name}`).sort()];
 }
 
 function command(name: string, meaning: string, args: readonly string[]): Stage {
@@ -54,9 +67,5 @@ function command(name: string, meaning: string, args: readonly string[]): Stage 
 }
 
 function tests(name: string, meaning: string, args: readonly string[]): Stage {
-  return { name, meaning, args: [...TEST, ...args], read: ofDenoTest };
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((stat) => stat.isFile, () => false);
+  return { name, meaning, args: ["test", "-P=test", ...args], read: ofDenoTest };
 }
