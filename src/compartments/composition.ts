@@ -87,6 +87,8 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     sandboxes: new SandboxStore(),
     containers: new ContainerStore(),
     images: imageStore,
+    usage,
+    readFile: (path: string) => linux.readFileIfAny(path),
     nowNs: clock(),
   };
   let version: string | undefined;

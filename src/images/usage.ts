@@ -71,6 +71,11 @@ export class ImageUsage {
     return BigInt(this.#atMs) * NS_PER_MS;
   }
 
+  /** Where the snapshots lie; undefined before the first round. */
+  get mountpoint(): string | undefined {
+    return this.#mountpoint;
+  }
+
   /** The answer to ImageFsInfo; the first call waits for the first round. */
   async fsInfo(signal: AbortSignal): Promise<ImageFsInfoResponse> {
     if (this.#atMs === 0) await this.measure(signal);
@@ -106,6 +111,7 @@ export class ImageUsage {
       await this.#measureOne(snapshot, o);
     }
     for (const name of this.#measured.keys()) if (!seen.has(name)) this.#measured.delete(name);
+    this.#mountpoint ??= await this.#findMountpoint(signal);
     this.#atMs = Date.now();
   }
 
