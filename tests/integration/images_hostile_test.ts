@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { failure, FakeRegistry } from "../fakes/registry.ts";
 import { blob, testIndex } from "../fakes/test_image.ts";
-import { imagesWorld, NO_AUTH, rejectsWith, uniqueImage } from "../world/images.ts";
+import { HURRIED, imagesWorld, NO_AUTH, rejectsWith, uniqueImage } from "../world/images.ts";
 
-const world = await imagesWorld(Deno.env.get("TEST_CONTAINERD"));
+const world = await imagesWorld(Deno.env.get("TEST_CONTAINERD"), { timing: HURRIED });
 Deno.test.afterAll(() => world.cleanUp());
 Deno.test.afterEach(() => world.assertNothingUnderWay());
 

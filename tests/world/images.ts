@@ -11,7 +11,7 @@ import type { PullRequest, RegistryService } from "../../src/images/service.ts";
 import { removeImage } from "../../src/images/remove.ts";
 import { type Image, ImageStore } from "../../src/images/store.ts";
 import type { RegistryAuth } from "../../src/registry/credentials.ts";
-import { DEFAULT_TIMING } from "../../src/registry/timing.ts";
+import { DEFAULT_TIMING, type Timing } from "../../src/registry/timing.ts";
 import { type TestImage, testImage, type TestImageOptions } from "../fakes/test_image.ts";
 import { startContainerd } from "./containerd.ts";
 
@@ -42,14 +42,30 @@ const standInPause: BuildPauseImage = () => {
   return { ...image, name: "cri-containerd/pause:test" };
 };
 
-export async function imagesWorld(binary?: string): Promise<ImagesWorld> {
+/** @param more what the service is to have instead of the usual */
+export async function imagesWorld(
+  binary?: string,
+  more: Partial<ServiceDeps> = {},
+): Promise<ImagesWorld> {
   const dir = await Deno.makeTempDir({ prefix: "images-" });
   const running = await startContainerd(dir, binary === undefined ? {} : { binary });
-  return worldOf({ ...imagesDeps(running.address), dir, address: running.address, running });
+  return worldOf({ ...imagesDeps(running.address, more), dir, address: running.address, running });
 }
 
+/** A registry in the same process is never slower than this, however busy the machine is. */
+const PATIENT: Timing = {
+  ...DEFAULT_TIMING,
+  stallMs: 20_000,
+  minBytes: 1024,
+  backoffMs: 20,
+  retries: 2,
+};
+
+/** For registries that are to be given up on. */
+export const HURRIED: Timing = { ...PATIENT, stallMs: 800 };
+
 /** The service and the store on a containerd that runs. */
-export function imagesDeps(address: string) {
+export function imagesDeps(address: string, more: Partial<ServiceDeps> = {}) {
   const containerd = connectContainerd({ address, namespace: "k8s.io" });
   const deps: ServiceDeps = {
     ...containerd,
@@ -57,10 +73,11 @@ export function imagesDeps(address: string) {
     architecture: imageArchitecture(),
     locks: new KeyedLock(),
     parallelLayers: 3,
-    timing: { ...DEFAULT_TIMING, stallMs: 800, minBytes: 1024, backoffMs: 20, retries: 2 },
+    timing: PATIENT,
     buildPauseImage: standInPause,
     readArchive,
     openFile: async (path) => (await Deno.open(path)).readable,
+    ...more,
   };
   return { containerd, deps, service: registryService(deps), store: new ImageStore(deps) };
 }
@@ -153,7 +170,9 @@ async function readUnpacked(
 ): Promise<Uint8Array> {
   const snapshots = containerd.snapshots(SNAPSHOTTER);
   const key = `look-${crypto.randomUUID()}`;
-  const [mount] = await snapshots.view(key, chainId);
+  // A root: garbage collection after a removal may run at any moment.
+  const root = new Map([["containerd.io/gc.root", new Date().toISOString()]]);
+  const [mount] = await snapshots.view(key, chainId, root);
   assert(mount !== undefined);
   const lower = mount.options.find((option) => option.startsWith("lowerdir="));
   const folders = lower === undefined ? [mount.source] : lower.slice(9).split(":");
