@@ -13,18 +13,36 @@ export interface LogLocation {
  * @throws CriError invalidArgument for a path outside all of them or with `..` in it
  */
 export function locateLog(path: string, dirs: readonly string[]): LogLocation {
+  const { root, names } = locate("log_path", { path, dirs });
+  if (names.length > 0) return { root, names };
+  throw invalidArgument("log_path", `${JSON.stringify(path)} is a folder ([logs] dirs)`);
+}
+
+/**
+ * Checks that logs may lie in a pod's log directory.
+ *
+ * @throws CriError invalidArgument as {@link locateLog}
+ */
+export function checkLogDirectory(path: string, dirs: readonly string[]): void {
+  if (path !== "") locate("config.log_directory", { path, dirs });
+}
+
+function locate(
+  field: string,
+  { path, dirs }: { path: string; dirs: readonly string[] },
+): LogLocation {
   const shown = JSON.stringify(path.slice(0, 300));
   if (!path.startsWith("/") || path.includes("\0")) {
-    throw invalidArgument("log_path", `${shown} is not an absolute path`);
+    throw invalidArgument(field, `${shown} is not an absolute path`);
   }
   const names = namesOf(path);
-  if (names.includes("..")) throw invalidArgument("log_path", `${shown} has ".." in it`);
+  if (names.includes("..")) throw invalidArgument(field, `${shown} has ".." in it`);
   for (const root of dirs) {
     const above = namesOf(root);
-    const isBelow = names.length > above.length && above.every((name, at) => name === names[at]);
+    const isBelow = above.every((name, at) => name === names[at]);
     if (isBelow) return { root, names: names.slice(above.length) };
   }
-  throw invalidArgument("log_path", `${shown} is not below ${dirs.join(" or ")} ([logs] dirs)`);
+  throw invalidArgument(field, `${shown} is not below ${dirs.join(" or ")} ([logs] dirs)`);
 }
 
 function namesOf(path: string): string[] {

@@ -25,6 +25,7 @@ import { endTask } from "../containers/task.ts";
 import { RunPodSandboxRequest } from "../gen/cri/v1/api.ts";
 import { hasUserNamespaces, type UserNamespaceDeps } from "../node/user_namespaces.ts";
 import { podNamespaces } from "../oci/namespaces.ts";
+import { checkLogDirectory } from "../logs/path.ts";
 import { type NameRegistry, sandboxName } from "../state/names.ts";
 import { netnsPath } from "../state/folders.ts";
 import { podName, type Sandbox } from "../state/sandboxes.ts";
@@ -70,6 +71,7 @@ export function runPodSandbox(
 
 function newPod(deps: RunDeps, { config, runtimeHandler }: RunPodSandboxRequest): Sandbox {
   if (config?.metadata === undefined) throw new Error("the edge lets no pod pass without metadata");
+  checkLogDirectory(config.logDirectory, deps.settings.logDirs);
   const id = newSandboxId();
   const runtime = runtimeFor(deps.settings, runtimeHandler);
   if (podNamespaces(config).user && !hasUserNamespaces(deps, runtime)) {

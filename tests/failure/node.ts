@@ -228,7 +228,7 @@ function settingsOf(dir: string): Settings {
     rootDir: `${dir}/root`,
     stateDir: `${dir}/state`,
     netnsDir: `${dir}/netns`,
-    logDirs: [`${dir}/logs`],
+    logDirs: ["/var/log/pods"],
     maxLogLineBytes: 16384,
     cgroupDriver: "cgroupfs",
     runtimes: new Map([["runc", runtime]]),

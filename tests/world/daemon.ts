@@ -1,5 +1,5 @@
 /** The daemon as users run it, in a node of its own: folders, socket, containerd, bridge, subnet. */
-import { CONF_FILE, type PodNetwork, podNetwork } from "./network.ts";
+import { CONF_FILE, PLUGIN_DIRS, type PodNetwork, podNetwork } from "./network.ts";
 import { eventually } from "./delay.ts";
 import { removeCgroup } from "./cgroups.ts";
 import { endProcess, killShims, unmountUnder } from "./processes.ts";
@@ -29,6 +29,8 @@ export interface Daemon extends AsyncDisposable {
   /** The socket of its containerd. */
   readonly containerdAddress: string;
   readonly logDir: string;
+  /** A folder for plugins of the test's own, searched first. */
+  readonly ownPluginDir: string;
   readonly netnsDir: string;
   /** The cgroup_parent for its pods. */
   readonly cgroupParent: string;
@@ -52,6 +54,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   await Deno.writeTextFile(`${network.confDir}/${CONF_FILE}`, network.conf());
   const node = new Node(dir, network, options);
   try {
+    await Deno.mkdir(node.ownPluginDir);
     await Deno.writeTextFile(node.configFile, node.configText());
     await node.start();
     return node;
@@ -67,6 +70,7 @@ class Node implements Daemon {
   readonly containerdAddress: string;
   readonly logDir: string;
   readonly netnsDir: string;
+  readonly ownPluginDir: string;
   readonly cgroupParent: string;
   readonly #logFile: string;
   #child: Deno.ChildProcess | undefined;
@@ -81,6 +85,7 @@ class Node implements Daemon {
     this.containerdAddress = options.containerd ?? `${dir}/state/containerd/containerd.sock`;
     this.logDir = `${dir}/pods`;
     this.netnsDir = `${dir}/netns`;
+    this.ownPluginDir = `${dir}/bin`;
     this.cgroupParent = `/cri-test-${dir.slice(-6)}`;
     this.#logFile = `${dir}/daemon.log`;
   }
@@ -101,7 +106,7 @@ format = "text"
 ${containerd}
 [cni]
 conf_dir = ${text(network.confDir)}
-bin_dirs = ${text(options.pluginDirs ?? network.pluginDirs)}
+bin_dirs = ${text([this.ownPluginDir, ...options.pluginDirs ?? PLUGIN_DIRS])}
 netns_dir = ${text(this.netnsDir)}
 cache_dir = ${text(network.cacheDir)}
 [logs]

@@ -14,7 +14,6 @@ export interface PodNetwork {
   readonly subnet: string;
   readonly confDir: string;
   readonly cacheDir: string;
-  readonly pluginDirs: readonly string[];
   /** The text of a configuration of bridge, host-local and portmap, as network add-ons write it. */
   conf(): string;
   /** The addresses that host-local has given out. */
@@ -51,7 +50,6 @@ export function podNetwork(dir: string): PodNetwork {
     subnet,
     confDir: `${dir}/net.d`,
     cacheDir,
-    pluginDirs: PLUGIN_DIRS,
     conf: () => JSON.stringify({ cniVersion: "1.0.0", name, plugins }, undefined, 2),
     leases: async () =>
       (await filesOf(`${dir}/leases/${name}`)).filter((file) => /^[\d.]+$/.test(file)),
