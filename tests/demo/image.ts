@@ -1,6 +1,7 @@
 /** The demo's image, made on the spot: the distribution's busybox and one page for its web server. */
-import { busyboxFiles, describe, tar, type TestFile, testImage } from "../fakes/test_image.ts";
+import { busyboxFiles, type TestFile, testImage } from "../fakes/test_image.ts";
 import { imageArchitecture } from "../../src/images/platform.ts";
+import { archiveOf } from "../world/archive.ts";
 
 export const IMAGE = "localhost/busybox:demo";
 
@@ -15,17 +16,5 @@ export async function demoArchive(): Promise<Uint8Array> {
     architecture: imageArchitecture(),
     config: { Env: ["PATH=/bin"], Cmd: ["sh"] },
   });
-  const blobs = [...image.layers, image.config, image.manifest];
-  const manifest = {
-    ...describe(image.manifest),
-    annotations: { "io.containerd.image.name": IMAGE },
-  };
-  return tar([
-    { path: "oci-layout", content: JSON.stringify({ imageLayoutVersion: "1.0.0" }) },
-    { path: "index.json", content: JSON.stringify({ schemaVersion: 2, manifests: [manifest] }) },
-    ...blobs.map(({ digest, bytes }) => ({
-      path: `blobs/${digest.replace(":", "/")}`,
-      content: bytes,
-    })),
-  ]);
+  return archiveOf(IMAGE, image);
 }

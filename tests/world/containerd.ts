@@ -7,6 +7,8 @@ export interface ContainerdOptions {
   binary?: string;
   /** Lines of TOML to add to the config. */
   config?: string;
+  /** Whether its own CRI is on. */
+  cri?: boolean;
 }
 
 export interface RunningContainerd {
@@ -34,7 +36,7 @@ export async function startContainerd(
   const address = `${dir}/containerd.sock`;
   const logPath = `${dir}/containerd.log`;
   await Deno.mkdir(dir, { recursive: true });
-  await Deno.writeTextFile(`${dir}/config.toml`, configFor(dir, options.config ?? ""));
+  await Deno.writeTextFile(`${dir}/config.toml`, configFor(dir, options));
   const child = spawn(dir, logPath, options.binary ?? "containerd");
   let exit: Deno.CommandStatus | undefined;
   const exited = child.status.then((status) => exit = status);
@@ -62,18 +64,19 @@ export async function startContainerd(
   };
 }
 
-function configFor(dir: string, more: string): string {
+function configFor(dir: string, { config = "", cri = false }: ContainerdOptions): string {
+  const disabled = ["io.containerd.nri.v1.nri", ...(cri ? [] : ["io.containerd.grpc.v1.cri"])];
   return `version = 2
 root = "${dir}/root"
 state = "${dir}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.nri.v1.nri"]
+disabled_plugins = ${JSON.stringify(disabled)}
 [grpc]
   address = "${dir}/containerd.sock"
 [ttrpc]
   address = "${dir}/containerd.sock.ttrpc"
 [plugins."io.containerd.internal.v1.opt"]
   path = "${dir}/opt"
-${more}`;
+${config}`;
 }
 
 function spawn(dir: string, logPath: string, binary: string): Deno.ChildProcess {

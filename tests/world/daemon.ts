@@ -16,8 +16,15 @@ export interface DaemonOptions {
   containerd?: string;
   /** Folders of network plugins. */
   pluginDirs?: readonly string[];
+  /** The folders of another CRI on the same containerd, whose pods it takes over. */
+  folders?: { readonly root: string; readonly state: string };
+  /** Where network namespaces are pinned and results are cached, when others have to find them. */
+  netnsDir?: string;
+  cacheDir?: string;
   /** TOML tables to add to the config. */
   config?: string;
+  /** "debug" if left out. */
+  logLevel?: string;
 }
 
 /** A daemon that can be killed and started again on what it left. */
@@ -84,7 +91,7 @@ class Node implements Daemon {
     this.configFile = `${dir}/config.toml`;
     this.containerdAddress = options.containerd ?? `${dir}/state/containerd/containerd.sock`;
     this.logDir = `${dir}/pods`;
-    this.netnsDir = `${dir}/netns`;
+    this.netnsDir = options.netnsDir ?? `${dir}/netns`;
     this.ownPluginDir = `${dir}/bin`;
     this.cgroupParent = `/cri-test-${dir.slice(-6)}`;
     this.#logFile = `${dir}/daemon.log`;
@@ -96,11 +103,12 @@ class Node implements Daemon {
     const containerd = options.containerd === undefined
       ? `managed = true\nbinaries = ${text(options.binaries ?? "")}`
       : `address = ${text(options.containerd)}`;
-    return `root = ${text(`${dir}/root`)}
-state = ${text(`${dir}/state`)}
+    const { root, state } = options.folders ?? { root: `${dir}/root`, state: `${dir}/state` };
+    return `root = ${text(root)}
+state = ${text(state)}
 listen = ${text(this.listen)}
 [log]
-level = "debug"
+level = ${text(options.logLevel ?? "debug")}
 format = "text"
 [containerd]
 ${containerd}
@@ -108,7 +116,7 @@ ${containerd}
 conf_dir = ${text(network.confDir)}
 bin_dirs = ${text([this.ownPluginDir, ...options.pluginDirs ?? PLUGIN_DIRS])}
 netns_dir = ${text(this.netnsDir)}
-cache_dir = ${text(network.cacheDir)}
+cache_dir = ${text(options.cacheDir ?? network.cacheDir)}
 [logs]
 dirs = [${text(this.logDir)}]
 ${options.config ?? ""}`;

@@ -1,0 +1,15 @@
+/** The names of what can be measured, in the order of measuring. */
+export const SECTION_NAMES = [
+  "pods",
+  "burst",
+  "reads",
+  "steady",
+  "startup",
+  "recovery",
+  "floor",
+] as const;
+
+export type SectionName = typeof SECTION_NAMES[number];
+
+/** Not a section: it measures nothing, and shows where the time goes. */
+export const TRACE = "trace";
