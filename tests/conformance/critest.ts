@@ -1,11 +1,15 @@
 /** One run of the suite, and what it leaves on the machine by its own doing. */
-import { mountsUnder, unmountUnder } from "../world/processes.ts";
+import { eventually } from "../world/delay.ts";
+import { processesNaming, unmountUnder } from "../world/processes.ts";
 import { sh } from "../world/sh.ts";
 import type { Options } from "./options.ts";
 import type { Suite } from "./suite.ts";
 
 /** The suite gives up after so long and still writes its report. */
 const TIMEOUT = "30m";
+
+/** How long it may take to clean up after the test that a signal interrupts. */
+const INTERRUPT_MS = 60_000;
 
 export interface Run {
   /** Path of the socket of the server under test. */
@@ -14,27 +18,38 @@ export interface Run {
   readonly tempDir: string;
   /** Folder of the reports. */
   readonly out: string;
+  /** Aborted when the run is to come to its end early; it still writes its report then. */
+  readonly signal: AbortSignal;
 }
 
-/** Runs the suite to its end or until a signal; gives its exit code. */
-export async function runCritest(suite: Suite, run: Run, options: Options): Promise<number> {
+/** Runs the suite to its end. */
+export async function runCritest(suite: Suite, run: Run, options: Options): Promise<void> {
+  run.signal.throwIfAborted();
   const before = await sharedMemory();
   const child = spawn(suite, run, argumentsOf(run, options));
-  const end = () => child.kill("SIGTERM");
-  Deno.addSignalListener("SIGINT", end);
-  Deno.addSignalListener("SIGTERM", end);
+  // It leads a group of processes: with several tests at a time there are several.
+  const interrupt = () => Deno.kill(-child.pid, "SIGINT");
+  run.signal.addEventListener("abort", interrupt, { once: true });
   try {
-    return (await child.status).code;
+    await child.status;
+    await eventually(
+      "the end of the suite",
+      async () => (await processesNaming(endpoint(run))).length === 0,
+      INTERRUPT_MS,
+    );
   } finally {
-    Deno.removeSignalListener("SIGINT", end);
-    Deno.removeSignalListener("SIGTERM", end);
+    run.signal.removeEventListener("abort", interrupt);
     await cleanUp(run.tempDir, before);
   }
 }
 
-function argumentsOf({ socket, out }: Run, options: Options): string[] {
+function endpoint({ socket }: Run): string {
+  return `-runtime-endpoint=unix://${socket}`;
+}
+
+function argumentsOf(run: Run, options: Options): string[] {
+  const { socket, out } = run;
   const flags: Record<string, string> = {
-    "runtime-endpoint": `unix://${socket}`,
     "image-endpoint": `unix://${socket}`,
     // Without this it would take settings of the machine's crictl.
     "config": "/dev/null",
@@ -50,13 +65,20 @@ function argumentsOf({ socket, out }: Run, options: Options): string[] {
   if (options.websocket) {
     for (const stream of ["exec", "attach", "portforward"]) flags[`websocket-${stream}`] = "true";
   }
-  return Object.entries(flags).map(([name, value]) => `-${name}=${value}`);
+  return [endpoint(run), ...Object.entries(flags).map(([name, value]) => `-${name}=${value}`)];
 }
 
 function spawn(suite: Suite, { tempDir, out }: Run, args: string[]): Deno.ChildProcess {
   const path = Deno.env.get("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin";
-  return new Deno.Command("/bin/sh", {
-    args: ["-c", 'log=$0; exec "$@" >"$log" 2>&1', `${out}/critest.log`, suite.critest, ...args],
+  return new Deno.Command("setsid", {
+    args: [
+      "/bin/sh",
+      "-c",
+      'log=$0; exec "$@" >"$log" 2>&1',
+      `${out}/critest.log`,
+      suite.critest,
+      ...args,
+    ],
     env: { PATH: `${suite.binDir}:${path}`, TMPDIR: tempDir },
     cwd: out,
     stdin: "null",
@@ -71,10 +93,8 @@ async function cleanUp(tempDir: string, segmentsBefore: readonly string[]): Prom
   for (const id of segments.filter((id) => !segmentsBefore.includes(id))) {
     await sh("ipcrm", "-m", id);
   }
+  // One of them may be of the machine's /etc.
   await unmountUnder(tempDir);
-  const mounts = await mountsUnder(tempDir);
-  // One of them may be the machine's /etc: nothing below is removed while it is mounted.
-  if (mounts.length > 0) throw new Error(`still mounted, left alone: ${mounts.join(" ")}`);
 }
 
 /** Segments of the size that the suite makes, with nobody on them. */

@@ -8,6 +8,15 @@ import { HELP, type Options, parseOptions } from "./options.ts";
 import { readResults, type Result, summarize, toTsv } from "./results.ts";
 import { buildCrictl, buildNode, prepareSuite, type Suite } from "./suite.ts";
 
+/** Apart from the terminal's group of processes: an interrupt is for this program to pass on. */
+const DAEMON = [
+  "setsid",
+  Deno.execPath(),
+  "run",
+  "-P",
+  new URL("../../main.ts", import.meta.url).pathname,
+];
+
 /** Exit codes: all is well, a test failed or something was left, it couldn't run. */
 const OK = 0;
 const FAILED = 1;
@@ -24,7 +33,7 @@ async function main(args: readonly string[]): Promise<number> {
     : options.seed;
   const out = await outFolder(options.out);
   const started = Date.now();
-  const { results, left } = await run({ ...options, seed, out });
+  const { results, left } = await run({ ...options, seed, out }, interrupts());
   const seconds = Math.round((Date.now() - started) / 1_000);
   await Deno.writeTextFile(`${out}/results.tsv`, toTsv(results));
   const isWell = left === "" && results.length > 0 &&
@@ -43,29 +52,43 @@ async function outFolder(out: string): Promise<string> {
   return await Deno.realPath(out);
 }
 
+/** Aborted by the first signal; the second ends this program at once. */
+function interrupts(): AbortSignal {
+  const interrupt = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    const listener = () => {
+      Deno.removeSignalListener(name, listener);
+      printError(`conformance: ${name}, cleaning up\n`);
+      interrupt.abort(new Error(`interrupted by ${name}`));
+    };
+    Deno.addSignalListener(name, listener);
+  }
+  return interrupt.signal;
+}
+
 interface Ran {
   readonly results: readonly Result[];
   /** What was still on the machine when every pod had been removed; "" is nothing. */
   readonly left: string;
 }
 
-async function run(options: Options): Promise<Ran> {
+async function run(options: Options, signal: AbortSignal): Promise<Ran> {
   await using suite = await prepareSuite();
-  if (options.socket === "") return await runOnDaemon(suite, options);
+  if (options.socket === "") return await runOnDaemon(suite, options, signal);
   const { socket, out } = options;
   const tempDir = await Deno.makeTempDir({ dir: out, prefix: "temp-" });
-  await runCritest(suite, { socket, tempDir, out }, options);
+  await runCritest(suite, { socket, tempDir, out, signal }, options);
   await Deno.remove(tempDir, { recursive: true });
   return { results: await resultsIn(out), left: "" };
 }
 
-async function runOnDaemon(suite: Suite, options: Options): Promise<Ran> {
+async function runOnDaemon(suite: Suite, options: Options, signal: AbortSignal): Promise<Ran> {
   await buildCrictl();
   const node = options.containerd === "2.3" ? await buildNode() : {};
   const { out } = options;
-  await using daemon = await startDaemon(node);
+  await using daemon = await startDaemon({ ...node, command: DAEMON });
   try {
-    const run = { socket: daemon.listen, tempDir: daemon.logDir, out };
+    const run = { socket: daemon.listen, tempDir: daemon.logDir, out, signal };
     await runCritest(suite, run, options);
     return { results: await resultsIn(out), left: await leftOn(daemon) };
   } finally {

@@ -27,11 +27,17 @@ function kill(pid: number): void {
   }
 }
 
-/** Takes every mount under a folder away. */
+/**
+ * Takes every mount under a folder away.
+ *
+ * @throws when one stays: whoever removed the folder then would remove what is mounted there too
+ */
 export async function unmountUnder(dir: string): Promise<void> {
   for (const target of (await mountsUnder(dir)).reverse()) {
     await new Deno.Command("umount", { args: ["-l", target], stderr: "null" }).output();
   }
+  const left = await mountsUnder(dir);
+  if (left.length > 0) throw new Error(`still mounted: ${left.join(" ")}`);
 }
 
 /** Where something is mounted under a folder, in the order of mounting. */
