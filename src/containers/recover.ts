@@ -15,7 +15,7 @@ import { logger } from "../base/log.ts";
 import type { ContainerId } from "../base/id.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { ContainerRecord } from "../containerd/containers.ts";
-import type { LogService } from "../logs/service.ts";
+import type { LogService, StdioPaths } from "../logs/service.ts";
 import type { Checkpoint } from "../state/checkpoint.ts";
 import type { Container, ContainerStore } from "../state/containers.ts";
 import { stdioDir } from "../state/folders.ts";
@@ -101,7 +101,7 @@ async function recoverContainer(
     await settle(deps, container, checkpoint);
     return;
   }
-  await resumeLog(deps, container);
+  await resumeLog(deps, container, task);
   if (typeof task === "object" && task.status === "stopped") await containerExited(deps, id, task);
 }
 
@@ -152,17 +152,23 @@ async function settle(
   await writeCheckpoint(deps.settings, id, { createdAtNs, state });
 }
 
-async function resumeLog(deps: RecoverDeps, { id, metadata }: Container): Promise<void> {
+async function resumeLog(
+  deps: RecoverDeps,
+  { id, metadata }: Container,
+  task: FoundTask,
+): Promise<void> {
   const { config, logPath } = metadata;
+  const dir = stdioDir(deps.settings, id);
   try {
     await deps.logs.open({
       containerId: id,
-      dir: stdioDir(deps.settings, id),
+      dir,
       logPath,
       terminal: config.tty,
       stdin: config.stdin,
       maxLineBytes: deps.settings.maxLogLineBytes,
       resume: true,
+      held: foreignStdio(task, dir),
     });
     await deps.logs.attached({ containerId: id });
   } catch (error) {
@@ -171,4 +177,11 @@ async function resumeLog(deps: RecoverDeps, { id, metadata }: Container): Promis
       error,
     });
   }
+}
+
+/** The FIFOs of a container that containerd's CRI plugin started, wherever it made them. */
+function foreignStdio(task: FoundTask, dir: string): StdioPaths | undefined {
+  if (typeof task !== "object" || task.stdout === "") return undefined;
+  const { stdin, stdout, stderr } = task;
+  return stdout.startsWith(`${dir}/`) ? undefined : { stdin, stdout, stderr };
 }

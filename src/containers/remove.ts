@@ -10,7 +10,7 @@ import { settled } from "../base/settled.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { LogService } from "../logs/service.ts";
 import { containerLabel } from "../state/containers.ts";
-import { containerDir } from "../state/folders.ts";
+import { containerDir, containerStateDir } from "../state/folders.ts";
 import type { NameRegistry } from "../state/names.ts";
 import { endLookup } from "./accounts.ts";
 import type { ExitedDeps } from "./exited.ts";
@@ -67,6 +67,7 @@ async function removeLocked(
         removeSnapshot(deps, container, signal),
         deps.logs.close({ containerId: id }),
         endLookup(deps, id),
+        removePath(containerStateDir(deps.settings, id)),
       ]));
     await op.step("delete its record", () => deleteContainerRecord(deps, id, signal));
     // The checkpoint goes last: a crash before this leaves nothing that claims to be a container.

@@ -35,11 +35,11 @@ export class ContainerLog {
 
   /** Makes the FIFOs, or with `resume` takes those that are there, and begins to read. */
   static async open(deps: LogDeps, options: LogOptions): Promise<ContainerLog> {
-    const { dir, resume } = options;
+    const { dir, resume, held } = options;
     const file = openFile(deps, options);
     const pumps: StreamPump[] = [];
     try {
-      const paths = resume ? stdioPaths(options) : await makeStdio(deps.io, options);
+      const paths = resume ? held ?? stdioPaths(options) : await makeStdio(deps.io, options);
       pumps.push(...openPumps(deps, { options, paths, file }));
       if (resume) { for (const pump of pumps) pump.resume(); }
       return new ContainerLog({ dir, paths, file, pumps });

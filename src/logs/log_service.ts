@@ -1,4 +1,5 @@
 /** The logs of all containers: step 7 of 7, the part that lives in the io compartment. */
+import { dirname, normalize } from "node:path";
 import { CriError, during, invalidArgument } from "../base/errors.ts";
 import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
@@ -99,14 +100,23 @@ class Logs implements LogServiceHandle {
     throw new CriError("failedPrecondition", `Container ${containerId} has no open streams`);
   }
 
-  #checkOptions({ containerId, dir, maxLineBytes }: LogOptions): void {
+  #checkOptions({ containerId, dir, maxLineBytes, held }: LogOptions): void {
     checkId(containerId);
+    for (const path of Object.values(held ?? {})) this.#checkHeld(path);
     if (dir !== `${this.#fifoDir}/${containerId}`) {
       throw invalidArgument("dir", `${dir} is not the container's folder in ${this.#fifoDir}`);
     }
     if (!Number.isInteger(maxLineBytes) || maxLineBytes < 1) {
       throw invalidArgument("maxLineBytes", `${maxLineBytes} is not a number of bytes`);
     }
+  }
+
+  #checkHeld(path: string): void {
+    const state = dirname(this.#fifoDir);
+    if (path === "" || (path.startsWith(`${state}/`) && normalize(path) === path)) return;
+    throw new CriError("invalidArgument", `held: ${path} is not below ${state}`, {
+      remedy: "to take over the pods of containerd's CRI, set `root` and `state` to its folders",
+    });
   }
 }
 

@@ -15,6 +15,8 @@ export interface LogOptions {
   maxLineBytes: number;
   /** The daemon was restarted: the shim already holds the FIFOs. */
   resume: boolean;
+  /** With `resume`: where they are when another CRI made them, below the daemon's state folder. */
+  held?: StdioPaths | undefined;
 }
 
 /** Paths for containerd's CreateTask; "" where there is no such stream. */

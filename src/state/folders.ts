@@ -19,6 +19,10 @@ export const sandboxStateDir = (roots: Roots, id: SandboxId): string =>
 export const containerDir = (roots: Roots, id: ContainerId): string =>
   `${roots.rootDir}/containers/${id}`;
 
+/** What containerd's CRI plugin keeps of a container; there for one that it made. */
+export const containerStateDir = (roots: Roots, id: ContainerId): string =>
+  `${roots.stateDir}/containers/${id}`;
+
 /** The FIFOs of a container's stdio. */
 export const stdioDir = (roots: Roots, id: ContainerId): string => `${roots.stateDir}/io/${id}`;
 
