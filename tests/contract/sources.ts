@@ -1,6 +1,6 @@
 /** Where the two sides of the comparison come from: our proto/, and the published Go modules. */
 import * as v from "valibot";
-import { findGo } from "../world/go.ts";
+import { findGo } from "../world/programs.ts";
 import { ROOT } from "../check/source.ts";
 
 /** What can't be had here, in words for a skip. */

@@ -1,5 +1,5 @@
 /** The stages of `./dev test`, quick ones first. */
-import { findGo } from "../world/go.ts";
+import { findGo, findProgram } from "../world/programs.ts";
 import { type Ended, ofCommand, ofDenoTest, ofSuite, type Outcome } from "./outcome.ts";
 
 export interface Stage {
@@ -21,6 +21,8 @@ const SPECIAL = ["check", "contract", "integration", "crictl", "fixtures"];
 export async function stages(): Promise<Stage[]> {
   const hasGo = await findGo() !== undefined;
   const go = hasGo ? {} : { because: "no Go here to build what it drives" };
+  const missing = await missingOf(["docker-registry", "skopeo", "jq", "curl"]);
+  const suite = missing.length === 0 ? {} : { because: `no ${missing.join(", ")} here` };
   return [
     command("format", "deno fmt --check", ["fmt", "--check"]),
     command("lint", "deno lint", ["lint"]),
@@ -42,6 +44,7 @@ export async function stages(): Promise<Stage[]> {
       meaning: "critest, the suite for runtimes",
       args: ["run", "-q", "-P=dev", "tests/conformance/main.ts", "--parallel", "2"],
       read: ofSuite,
+      ...suite,
       ...go,
     },
   ];
@@ -60,6 +63,12 @@ async function unitFolders(): Promise<string[]> {
   const entries = await Array.fromAsync(Deno.readDir("tests"));
   const folders = entries.filter(({ name, isDirectory }) => isDirectory && !SPECIAL.includes(name));
   return ["src", ...folders.map(({ name }) => `tests/${name}`).sort()];
+}
+
+/** Those programs that aren't on PATH. */
+async function missingOf(programs: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(programs.map((name) => findProgram(name)));
+  return programs.filter((_, index) => found[index] === undefined);
 }
 
 function command(name: string, meaning: string, args: readonly string[]): Stage {
