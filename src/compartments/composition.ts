@@ -16,7 +16,7 @@ import type { RegistryService } from "../images/service.ts";
 import { ImageStore } from "../images/store.ts";
 import { ImageUsage } from "../images/usage.ts";
 import { openLinux } from "../linux/linux.ts";
-import type { CaptureService } from "../containers/streams.ts";
+import type { SessionRemote } from "../containers/streams.ts";
 import type { LogService } from "../logs/service.ts";
 import { ContainerStore } from "../state/containers.ts";
 import { NameRegistry } from "../state/names.ts";
@@ -65,7 +65,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
   const { address, namespace, snapshotter } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
   const registry = callChannel<RegistryService>(peers.registry, "registry");
-  const io = callChannel<LogService & CaptureService>(peers.io, "io");
+  const io = callChannel<LogService & SessionRemote>(peers.io, "io");
   const kernelRelease = linux.readFile("/proc/sys/kernel/osrelease").trim();
   const settings = settingsOf(config, { isSystemd: isSystemdNode(), features, kernelRelease });
   const imageStore = new ImageStore({
@@ -102,6 +102,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     logs: io,
     streams: io,
     maxExecOutputBytes: maxExecOutput(config),
+    stopping,
     network,
     settings,
     names: new NameRegistry(),

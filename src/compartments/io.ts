@@ -7,11 +7,15 @@ import type { Config } from "../config/table.ts";
 import { openLinuxIo } from "../linux/linux_io.ts";
 import { openLogService } from "../logs/log_service.ts";
 import { Captures } from "../streaming/capture_service.ts";
+import { StreamListener } from "../streaming/listener.ts";
+import { Streams } from "../streaming/stream_service.ts";
 import { allOf, serveChannel } from "./channel.ts";
 import { compartmentMain } from "./start.ts";
 
 /** What of the configuration is used here. */
-export type IoConfig = Pick<Config, "state"> & { readonly logs: Pick<Config["logs"], "dirs"> };
+export type IoConfig = Pick<Config, "state" | "streaming"> & {
+  readonly logs: Pick<Config["logs"], "dirs">;
+};
 
 compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   const fifoDir = `${config.state}/io`;
@@ -20,9 +24,12 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   io.closeLeftOpen(await Promise.all([fifoDir, ...logDirs].map(realPath)));
   const logs = openLogService({ io, fifoDir, logDirs });
   const captures = new Captures(io, fifoDir);
-  serveChannel(peers.server, allOf([logs, captures]));
+  const listener = new StreamListener({ address: config.streaming.address, tls: undefined });
+  const streams = new Streams({ io, fifoDir, listener });
+  serveChannel(peers.server, allOf([logs, captures, streams]));
   return {
     stop: async () => {
+      await listener.close();
       await captures.stop();
       await logs.stop();
     },

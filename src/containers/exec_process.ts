@@ -1,6 +1,6 @@
 /** A process beside a container's own: made from the container's spec, never left behind. */
 import * as v from "valibot";
-import { CriError, during, isKind } from "../base/errors.ts";
+import { CriError, during, isKind, toCriError } from "../base/errors.ts";
 import { newId, type SandboxId } from "../base/id.ts";
 import { type KeyedLock, waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
@@ -159,7 +159,7 @@ function endedMeanwhile(error: unknown): CriError {
   if (isKind(error, "notFound")) {
     return during("The container ended meanwhile", error, "failedPrecondition");
   }
-  return during("Its shim refused", error);
+  return toCriError(error);
 }
 
 async function endExec(

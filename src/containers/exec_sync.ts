@@ -18,15 +18,15 @@ import {
   newExecId,
   runningContainer,
 } from "./exec_process.ts";
-import type { Captured, CaptureService } from "./streams.ts";
+import type { Captured, CaptureService, DrainLimits } from "./streams.ts";
 
 const log = logger("containers");
 
-/** Children of the process may hold its streams open: what comes after this is not waited for. */
-const DRAIN_MS = 10_000;
-
-/** The process's own output lies in its pipes when it ends, and comes through without a pause. */
-const QUIET_MS = 1_000;
+/**
+ * The process's own output lies in its pipes when it ends, and comes through without a pause; its
+ * children may hold its streams open, and what comes from them is not waited for.
+ */
+export const DRAIN_LIMITS: DrainLimits = { quietMs: 1_000, drainMs: 10_000 };
 
 export interface ExecSyncDeps extends ExecDeps {
   readonly streams: CaptureService;
@@ -90,7 +90,7 @@ async function collect(
     const attached = deps.streams.captureAttached({ execId });
     const { exitCode } = await exitInTime(process, request.timeout, signal);
     await attached;
-    const output = await deps.streams.captured({ execId, quietMs: QUIET_MS, drainMs: DRAIN_MS });
+    const output = await deps.streams.captured({ execId, ...DRAIN_LIMITS });
     isQuick = output.isComplete;
     noteLimits(container, output);
     return { stdout: output.stdout, stderr: output.stderr, exitCode };

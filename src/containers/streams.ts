@@ -1,4 +1,5 @@
 /** What the io compartment does for processes' streams, as the server compartment calls it. */
+import * as v from "valibot";
 import type { StdioPaths } from "../logs/service.ts";
 
 /** FIFOs of a process that runs beside a container's own. */
@@ -35,3 +36,86 @@ export interface CaptureService {
   /** Stops reading and removes the FIFOs. Idempotent. */
   closeCapture(o: { execId: string }): Promise<void>;
 }
+
+/** What a client of exec or attach gets. */
+export interface CommandOptions {
+  containerId: string;
+  /** Names the session: for an exec, the process too. */
+  sessionId: string;
+  terminal: boolean;
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+}
+
+/**
+ * What a session tells while its call is under way. The io compartment faces the network: what it
+ * tells is checked like any input.
+ */
+export const sessionEventSchema = v.variant("kind", [
+  /** Where the client may connect, for a minute. */
+  v.object({ kind: v.literal("url"), url: v.string() }),
+  /** The client of an exec is there: the process is to be started on these FIFOs. */
+  v.object({
+    kind: v.literal("connected"),
+    stdio: v.object({ stdin: v.string(), stdout: v.string(), stderr: v.string() }),
+  }),
+  v.object({ kind: v.literal("resize"), width: v.number(), height: v.number() }),
+  /** All input has been written: the process is to see its end. */
+  v.object({ kind: v.literal("stdinEnded") }),
+  /** A client of a port-forward wants to connect to a port. */
+  v.object({ kind: v.literal("connect"), connectionId: v.number(), port: v.number() }),
+]);
+
+export type SessionEvent = v.InferOutput<typeof sessionEventSchema>;
+
+/**
+ * Clients of exec, attach and port-forward. Each session is one call, which tells
+ * {@link SessionEvent}s as its progress and is over when the client is gone; cancelled, it lets the
+ * client go.
+ */
+export interface StreamService extends CaptureService {
+  serveExec(o: CommandOptions): Promise<void>;
+  /** The process runs: its streams are read from now on, and input is written. */
+  execStarted(o: { sessionId: string }): Promise<void>;
+  /** The client is told why there is no process. */
+  execFailed(o: { sessionId: string; message: string }): Promise<void>;
+  /** The process has ended: the client gets the rest of its output, then this. */
+  execExited(o: { sessionId: string; exitCode: number } & DrainLimits): Promise<void>;
+  /** Copies of a running container's output, and its input. */
+  serveAttach(o: CommandOptions & { stdinOnce: boolean }): Promise<void>;
+  /** `ports` are for clients that name none themselves. */
+  servePortForward(o: { sessionId: string; ports: readonly number[] }): Promise<void>;
+  /** Sockets in the pod's network, which belong to the session from now on. */
+  forwardTo(o: { sessionId: string; connectionId: number; sockets: SocketPair }): Promise<void>;
+  forwardFailed(o: { sessionId: string; connectionId: number; message: string }): Promise<void>;
+}
+
+/** How long the output of a process that has ended is waited for. */
+export interface DrainLimits {
+  /** Nothing came for so long: what still holds the streams open are others. */
+  quietMs: number;
+  /** In all, for others that go on writing. */
+  drainMs: number;
+}
+
+/** What a caller adds to the call of a session. */
+export interface SessionCall {
+  /** Aborted, it ends the session. */
+  signal: AbortSignal;
+  onProgress(event: unknown): void;
+}
+
+type Session<O> = (o: O, call: SessionCall) => Promise<void>;
+
+/** The sessions as their caller sees them. */
+export type SessionRemote =
+  & Omit<StreamService, "serveExec" | "serveAttach" | "servePortForward">
+  & {
+    serveExec: Session<CommandOptions>;
+    serveAttach: Session<CommandOptions & { stdinOnce: boolean }>;
+    servePortForward: Session<{ sessionId: string; ports: readonly number[] }>;
+  };
+
+/** Numbers of open sockets, IPv4 and IPv6. */
+export type SocketPair = readonly [ipv4: number, ipv6: number | undefined];

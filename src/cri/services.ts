@@ -1,6 +1,7 @@
 /** Every RPC of the CRI, a row each: check the request, call the verb, shape the answer. */
 import { CriError } from "../base/errors.ts";
 import { createContainer, type CreateDeps } from "../containers/create.ts";
+import { exec, type ExecSessionDeps } from "../containers/exec.ts";
 import { execSync, type ExecSyncDeps } from "../containers/exec_sync.ts";
 import { listContainers, type ListDeps as ContainerListDeps } from "../containers/list.ts";
 import { removeContainer, type RemoveDeps as RemoveContainerDeps } from "../containers/remove.ts";
@@ -34,7 +35,7 @@ import {
   checkUpdateContainerResources,
 } from "./validate/container.ts";
 import { checkId } from "./validate/fields.ts";
-import { checkExecSync } from "./validate/streaming.ts";
+import { checkExec, checkExecSync } from "./validate/streaming.ts";
 import { checkRunPodSandbox, checkUpdatePodSandboxResources } from "./validate/pod.ts";
 
 /** All that the verbs behind the runtime service need, put together by the server compartment. */
@@ -53,6 +54,7 @@ export type RuntimeDeps =
   & UpdateContainerDeps
   & UpdatePodDeps
   & ExecSyncDeps
+  & ExecSessionDeps
   & NodeStatusDeps
   & VersionDeps
   & ObserveDeps;
@@ -162,13 +164,16 @@ function streamRows(deps: RuntimeDeps) {
       checkExecSync(request);
       return execSync(deps, request, signal);
     },
+    exec: (request, signal) => {
+      checkExec(request);
+      return exec(deps, request, signal);
+    },
   } satisfies Partial<RuntimeHandlers>;
 }
 
 /** RPCs of the contract that this version doesn't have. Clients fall back on this answer. */
 function laterRows() {
   return {
-    exec: () => unimplemented("Exec"),
     attach: () => unimplemented("Attach"),
     portForward: () => unimplemented("PortForward"),
     checkpointContainer: () => unimplemented("CheckpointContainer"),

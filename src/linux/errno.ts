@@ -9,7 +9,10 @@ export const EAGAIN = 11;
 export const EEXIST = 17;
 export const ENOTDIR = 20;
 export const EINVAL = 22;
+export const EPIPE = 32;
 export const ELOOP = 40;
+export const ECONNRESET = 104;
+export const EINPROGRESS = 115;
 
 type Meaning = readonly [name: string, meaning: string, kind: Kind];
 
@@ -34,10 +37,18 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [27, ["EFBIG", "file too large", "resourceExhausted"]],
   [28, ["ENOSPC", "no space left", "resourceExhausted"]],
   [30, ["EROFS", "read-only file system", "failedPrecondition"]],
+  [EPIPE, ["EPIPE", "nobody reads any more", "failedPrecondition"]],
   [36, ["ENAMETOOLONG", "name too long", "invalidArgument"]],
   [38, ["ENOSYS", "unknown to this kernel", "failedPrecondition"]],
   [39, ["ENOTEMPTY", "not empty", "failedPrecondition"]],
   [ELOOP, ["ELOOP", "a symbolic link where none is allowed", "failedPrecondition"]],
+  [97, ["EAFNOSUPPORT", "address family not supported", "failedPrecondition"]],
+  [99, ["EADDRNOTAVAIL", "no such address", "failedPrecondition"]],
+  [101, ["ENETUNREACH", "network unreachable", "failedPrecondition"]],
+  [ECONNRESET, ["ECONNRESET", "connection reset", "unavailable"]],
+  [110, ["ETIMEDOUT", "timed out", "unavailable"]],
+  [111, ["ECONNREFUSED", "connection refused", "failedPrecondition"]],
+  [113, ["EHOSTUNREACH", "no way to the host", "failedPrecondition"]],
   [116, ["ESTALE", "stale handle of a network file system", "unavailable"]],
   [122, ["EDQUOT", "quota used up", "resourceExhausted"]],
 ]);

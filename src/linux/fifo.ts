@@ -1,9 +1,10 @@
 /** FIFOs (named pipes) of containers' stdio. */
-import { EAGAIN, EINTR, linuxError } from "./errno.ts";
+import { EAGAIN, ECONNRESET, EINTR, EPIPE, linuxError } from "./errno.ts";
 import { listFolder, readLink } from "./files.ts";
 import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY } from "./flags.ts";
 import { check, cString, errnoOf, type IoLibc } from "./libc.ts";
 
+const F_DUPFD_CLOEXEC = 1030;
 const F_SETPIPE_SZ = 1031;
 
 /**
@@ -47,6 +48,25 @@ export function readFifo(
   const errno = errnoOf(libc);
   if (errno === EAGAIN || errno === EINTR) return "later";
   throw linuxError("read from a FIFO", errno);
+}
+
+/** Bytes written; "later" when there is no room, "gone" when nobody reads any more. */
+export function writeFd(
+  libc: IoLibc,
+  fd: number,
+  bytes: Uint8Array<ArrayBuffer>,
+): number | "later" | "gone" {
+  const written = Number(libc.writeNow(fd, bytes, BigInt(bytes.length)));
+  if (written >= 0) return written;
+  const errno = errnoOf(libc);
+  if (errno === EAGAIN || errno === EINTR) return "later";
+  if (errno === EPIPE || errno === ECONNRESET) return "gone";
+  throw linuxError("write to a stream", errno);
+}
+
+/** A second number for the same open file. */
+export function duplicate(libc: IoLibc, fd: number): number {
+  return check(libc, libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), "watch a stream");
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   type TmpfsOptions,
   unmount,
 } from "./mounts.ts";
-import { isNetns, pinNetns, pinNetnsOf, unpinNetns } from "./netns.ts";
+import { isNetns, pinNetns, pinNetnsOf, type SocketPair, socketsIn, unpinNetns } from "./netns.ts";
 import { endOrphanedShims } from "./shims.ts";
 import { type FileSystemSpace, statfs } from "./statfs.ts";
 import { SERVER_SYMBOLS } from "./symbols.ts";
@@ -38,6 +38,14 @@ export interface Linux {
   unpinNetns(path: string): void;
   /** Whether a path is a pinned namespace now; after a reboot only its file is left. */
   isNetns(path: string): boolean;
+  /**
+   * TCP sockets in a pinned namespace ("": the node's), not connected yet; the caller closes them or
+   * hands them on.
+   *
+   * @throws CriError notFound when nothing is pinned there
+   */
+  socketsIn(path: string): SocketPair;
+  closeFd(fd: number): void;
   mountTmpfs(target: string, options?: TmpfsOptions): void;
   bindMount(source: string, target: string, options?: BindOptions): void;
   /** Mounts as containerd's snapshotters describe them, one over the other; undone on failure. */
@@ -96,6 +104,8 @@ export function linuxOn(libc: ServerLibc): Linux {
     pinNetnsOf: (pid, path) => pinNetnsOf(libc, pid, path),
     unpinNetns: (path) => unpinNetns(libc, path),
     isNetns: (path) => isNetns(libc, path),
+    socketsIn: (path) => socketsIn(libc, path),
+    closeFd: (fd) => void libc.close(fd),
     mountTmpfs: (target, options) => mountTmpfs(libc, target, options),
     bindMount: (source, target, options) => bindMount(libc, { ...options, source, target }),
     mountAll: (mounts, target) => mountAll(libc, mounts, target),

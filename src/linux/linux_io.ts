@@ -1,9 +1,25 @@
 /** What the io compartment gets from the kernel. A fake stands in for it in tests. */
 import { Appender, type AppendTarget, openForAppend, type Written } from "./append.ts";
 import { errnoText } from "./errno.ts";
-import { closeLeftOpen, makeFifo, openFifoForRead, openFifoForWrite, readFifo } from "./fifo.ts";
+import {
+  closeLeftOpen,
+  duplicate,
+  makeFifo,
+  openFifoForRead,
+  openFifoForWrite,
+  readFifo,
+  writeFd,
+} from "./fifo.ts";
 import { type IoLibc, openLibc, revokeFfi } from "./libc.ts";
 import { Poller, type ReadyListener } from "./poller.ts";
+import {
+  type Connected,
+  connectLoopback,
+  connectOutcome,
+  endSocket,
+  type LoopbackAddress,
+  readSocket,
+} from "./sockets.ts";
 import { IO_SYMBOLS } from "./symbols.ts";
 
 export interface LinuxIo {
@@ -15,6 +31,18 @@ export interface LinuxIo {
   openFifoForWrite(path: string): number;
   /** Bytes read; 0 when no writer has it open, "later" when one has and hasn't written. */
   readFifo(fd: number, into: Uint8Array<ArrayBuffer>): number | "later";
+  /** Bytes written; "later" when there is no room, "gone" when nobody reads any more. */
+  writeFd(fd: number, bytes: Uint8Array<ArrayBuffer>): number | "later" | "gone";
+  /** A second number for the same file, to be watched for something else. */
+  duplicate(fd: number): number;
+  /** Begins to connect a socket: "later" is known by {@link LinuxIo.watchWritable}. */
+  connectLoopback(fd: number, address: LoopbackAddress): Connected;
+  /** How a connection that took its time came out. */
+  connectOutcome(fd: number): Connected;
+  /** Bytes read; 0 at the end, "gone" for a connection that broke. */
+  readSocket(fd: number, into: Uint8Array<ArrayBuffer>): number | "later" | "gone";
+  /** Nothing more is sent on a socket; the other side may go on. */
+  endSocket(fd: number): void;
   /**
    * Closes what an io compartment that died in this process left open below these folders, named
    * by their real paths. Only before anything is opened.
@@ -27,6 +55,8 @@ export interface LinuxIo {
   closeFd(fd: number): void;
   /** Tells once when a FIFO can be read or its last writer has gone. */
   watch(fd: number, listener: ReadyListener): void;
+  /** Tells once when there is room to write, or that nobody reads any more. */
+  watchWritable(fd: number, listener: ReadyListener): void;
   /** Asks to be told again. */
   watchAgain(fd: number): void;
   /** Call it before closing the file. */
@@ -63,11 +93,18 @@ export function linuxIoOn(libc: IoLibc): LinuxIo {
     openFifoForRead: (path) => openFifoForRead(libc, path),
     openFifoForWrite: (path) => openFifoForWrite(libc, path),
     readFifo: (fd, into) => readFifo(libc, fd, into),
+    writeFd: (fd, bytes) => writeFd(libc, fd, bytes),
+    duplicate: (fd) => duplicate(libc, fd),
+    connectLoopback: (fd, address) => connectLoopback(libc, fd, address),
+    connectOutcome: (fd) => connectOutcome(libc, fd),
+    readSocket: (fd, into) => readSocket(libc, fd, into),
+    endSocket: (fd) => endSocket(libc, fd),
     closeLeftOpen: (folders) => closeLeftOpen(libc, folders),
     openForAppend: (target) => openForAppend(libc, target),
     append: (fd, bytes) => appender.write(fd, bytes),
     closeFd: (fd) => void libc.close(fd),
     watch: (fd, listener) => poller.add(fd, listener),
+    watchWritable: (fd, listener) => poller.add(fd, listener, "write"),
     watchAgain: (fd) => poller.arm(fd),
     unwatch: (fd) => poller.remove(fd),
     nowNs: () => {

@@ -18,7 +18,10 @@ const CLONE_NEWNET = 0x40000000;
 const OWN_NETNS = "/proc/thread-self/ns/net";
 
 const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SIOCGIFFLAGS = 0x8913n;
 const SIOCSIFFLAGS = 0x8914n;
@@ -92,19 +95,56 @@ function cleanUp(libc: ServerLibc, path: string, error: CriError): CriError {
   return error;
 }
 
-function inNewNetns(libc: ServerLibc, work: () => void): void {
+/** IPv4 and IPv6, in this order. */
+export type SocketPair = readonly [ipv4: number, ipv6: number | undefined];
+
+/**
+ * TCP sockets that are not connected yet, in the namespace pinned at a path; "" is the node's own.
+ * They stay in it wherever they are used. Without IPv6 on the node there is none of that.
+ *
+ * @throws CriError notFound when nothing is pinned there; {@link NamespaceLost}
+ */
+export function socketsIn(libc: ServerLibc, path: string): SocketPair {
+  if (path === "") return tcpSockets(libc);
+  const open = libc.open(cString(path), O_RDONLY | O_CLOEXEC, 0);
+  const pod = check(libc, open, `open the network namespace ${path}`);
+  try {
+    return atHome(libc, () => {
+      check(libc, libc.setns(pod, CLONE_NEWNET), `enter the network namespace ${path}`);
+      return tcpSockets(libc);
+    });
+  } finally {
+    libc.close(pod);
+  }
+}
+
+function tcpSockets(libc: ServerLibc): SocketPair {
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const ipv4 = check(libc, libc.socket(AF_INET, type, 0), "make a socket");
+  const ipv6 = libc.socket(AF_INET6, type, 0);
+  return [ipv4, ipv6 < 0 ? undefined : ipv6];
+}
+
+/** Does something that may leave the thread in another namespace, and comes back. */
+function atHome<T>(libc: ServerLibc, work: () => T): T {
   const open = libc.open(cString(OWN_NETNS), O_RDONLY | O_CLOEXEC, 0);
   const home = check(libc, open, "open the node's network namespace");
   try {
-    check(libc, libc.unshare(CLONE_NEWNET), "make a network namespace");
     try {
-      work();
+      return work();
     } finally {
       returnTo(libc, home);
     }
   } finally {
     libc.close(home);
   }
+}
+
+function inNewNetns(libc: ServerLibc, work: () => void): void {
+  atHome(libc, () => {
+    check(libc, libc.unshare(CLONE_NEWNET), "make a network namespace");
+    work();
+  });
 }
 
 function returnTo(libc: ServerLibc, home: number): void {

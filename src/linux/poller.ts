@@ -14,6 +14,7 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 0x1;
+const EPOLLOUT = 0x4;
 const EPOLLERR = 0x8;
 const EPOLLHUP = 0x10;
 const EPOLLONESHOT = 1 << 30;
@@ -24,12 +25,13 @@ const WAIT_MS = 10_000;
 /** After a failed wait, which signals cause at most. */
 const RETRY_MS = 10;
 
-/** Told that a file can be read, or that its last writer has closed it. */
+/** Told that a file can be read (or written to), or that its other side has closed it. */
 export type ReadyListener = (event: { hangup: boolean }) => void;
 
 interface Watched {
   readonly fd: number;
   readonly token: number;
+  readonly events: number;
   readonly listener: ReadyListener;
 }
 
@@ -56,10 +58,11 @@ export class Poller {
     this.#stopped = this.#run();
   }
 
-  /** Watches a file; armed from now on. */
-  add(fd: number, listener: ReadyListener): void {
-    const watched = { fd, listener, token: ++this.#lastToken };
-    this.#control(EPOLL_CTL_ADD, { ...watched, events: EPOLLIN | EPOLLONESHOT });
+  /** Watches a file for what comes, or for room to write; armed from now on. */
+  add(fd: number, listener: ReadyListener, what: "read" | "write" = "read"): void {
+    const events = (what === "read" ? EPOLLIN : EPOLLOUT) | EPOLLONESHOT;
+    const watched = { fd, listener, events, token: ++this.#lastToken };
+    this.#control(EPOLL_CTL_ADD, watched);
     this.#byFd.set(fd, watched);
     this.#byToken.set(watched.token, watched);
   }
@@ -68,7 +71,7 @@ export class Poller {
   arm(fd: number): void {
     const watched = this.#isClosed ? undefined : this.#byFd.get(fd);
     if (watched === undefined) return;
-    this.#control(EPOLL_CTL_MOD, { ...watched, events: EPOLLIN | EPOLLONESHOT });
+    this.#control(EPOLL_CTL_MOD, watched);
   }
 
   /** Stops watching a file; call it before the file is closed. */

@@ -31,6 +31,9 @@ const DEFINITIONS = {
   umount2: { parameters: [PATH, "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: FD },
   kill: { parameters: ["i32", "i32"], result: "i32" },
+  connect: { parameters: [FD, "buffer", "u32"], result: "i32" },
+  getsockopt: { parameters: [FD, "i32", "i32", "buffer", "buffer"], result: "i32" },
+  shutdown: { parameters: [FD, "i32"], result: "i32" },
   ioctl: { parameters: [FD, "u64", "buffer"], result: "i32" },
   mkfifo: { parameters: [PATH, "u32"], result: "i32" },
   fcntl: { parameters: [FD, "i32", "i32"], result: "i32" },
@@ -45,6 +48,7 @@ const DEFINITIONS = {
   eventfd: { parameters: ["u32", "i32"], result: FD },
   eventfd_write: { parameters: [FD, "u64"], result: "i32" },
   write: { parameters: [FD, ADDRESS, "usize"], result: "isize" },
+  writeNow: { name: "write", parameters: [FD, "buffer", "usize"], result: "isize" },
   writeLater: {
     name: "write",
     parameters: [FD, ADDRESS, "usize"],
@@ -94,7 +98,10 @@ export const SERVER_SYMBOLS = choose(
   "kill",
 );
 
-/** FIFOs, log files and waiting for output. */
+/**
+ * FIFOs, log files, waiting for output, and connecting sockets: those that the server made in a pod's
+ * network, for there is no `socket` among these.
+ */
 export const IO_SYMBOLS = choose(
   ...COMMON,
   "mkdirat",
@@ -107,10 +114,14 @@ export const IO_SYMBOLS = choose(
   "eventfd",
   "eventfd_write",
   "write",
+  "writeNow",
   "writeLater",
   "malloc",
   "free",
   "copyIn",
+  "connect",
+  "getsockopt",
+  "shutdown",
 );
 
 /** One row of the table of symbols. */

@@ -67,6 +67,12 @@ export class FakeLinux implements Linux {
     return this.netns.has(path);
   }
 
+  socketsIn(): never {
+    throw new CriError("unimplemented", "The fake has no sockets");
+  }
+
+  closeFd(): void {}
+
   mountTmpfs(...[target, options = {}]: Parameters<Linux["mountTmpfs"]>): void {
     this.#call("mountTmpfs", () => {
       const size = options.sizeBytes === undefined ? [] : [`size=${options.sizeBytes}`];
@@ -174,6 +180,7 @@ export class FakeLinuxIo implements LinuxIo {
   /** Bytes that the disk still takes; what is over is ENOSPC. */
   freeBytes = Infinity;
   readonly #readers = new Map<number, FakeReader>();
+  readonly #writers = new Map<number, FakeFifo>();
   readonly #appending = new Map<number, { text: string }>();
   #lastFd = 100;
 
@@ -224,7 +231,8 @@ export class FakeLinuxIo implements LinuxIo {
 
   openFifoForWrite(path: string): number {
     this.openWriter(path);
-    return ++this.#lastFd;
+    this.#writers.set(++this.#lastFd, this.#fifo(path));
+    return this.#lastFd;
   }
 
   readFifo(fd: number, into: Uint8Array<ArrayBuffer>): number | "later" {
@@ -236,6 +244,36 @@ export class FakeLinuxIo implements LinuxIo {
     into.set(part);
     if (part.length < chunk.length) fifo.chunks.unshift(chunk.subarray(part.length));
     return part.length;
+  }
+
+  /** Reads of sockets and what else concerns them: see the tests on real ones. */
+  duplicate(): never {
+    throw new CriError("unimplemented", "The fake has no sockets");
+  }
+
+  connectLoopback(): never {
+    throw new CriError("unimplemented", "The fake has no sockets");
+  }
+
+  connectOutcome(): never {
+    throw new CriError("unimplemented", "The fake has no sockets");
+  }
+
+  readSocket(): never {
+    throw new CriError("unimplemented", "The fake has no sockets");
+  }
+
+  endSocket(): void {}
+
+  watchWritable(): void {}
+
+  /** Only what {@link openFifoForWrite} opened is written to. */
+  writeFd(fd: number, bytes: Uint8Array<ArrayBuffer>): number | "gone" {
+    const fifo = this.#writers.get(fd);
+    if (fifo === undefined) return "gone";
+    fifo.chunks.push(bytes.slice());
+    this.#notify(fifo);
+    return bytes.length;
   }
 
   closeLeftOpen(): void {}

@@ -168,9 +168,8 @@ logsTest("rotation under load loses and repeats no line", async (t) => {
   }
   assert.equal((await done).complete, true);
   await process.status;
-  const all: string[] = [];
-  for (let n = 0; n < rotated; n++) all.push(...readLog(`${options.logPath}.${n}`));
-  all.push(...readLog(options.logPath));
+  const old = Array.from({ length: rotated }, (_, n) => readLog(`${options.logPath}.${n}`));
+  const all = [...old, readLog(options.logPath)].flat();
   assert.equal(all.length, lines);
   all.forEach((line, at) => assert.equal(line, `stdout F ${at + 1}`));
 });
@@ -305,7 +304,7 @@ logsTest("the io compartment works with its folders and libc alone", async (t) =
         read: folders,
         write: folders,
         ffi: [...LIBC_PATHS],
-        net: false,
+        net: ["127.0.0.1:0"],
         run: false,
         env: false,
         sys: false,
@@ -324,7 +323,7 @@ logsTest("the io compartment works with its folders and libc alone", async (t) =
   const ready = answered("ready");
   const start: SupervisorMessage<IoConfig> = {
     kind: "start",
-    config: { state: t.dir, logs: { dirs: [t.logs] } },
+    config: { state: t.dir, logs: { dirs: [t.logs] }, streaming: { address: "127.0.0.1:0" } },
     features: new Map(),
     log: { level: "info", format: "text" },
     ports: { server: port2 },

@@ -1,7 +1,9 @@
 /** Checks of requests that run or reach into what runs, before anything is done. */
 import { invalidArgument } from "../../base/errors.ts";
-import type { ExecSyncRequest } from "../../gen/cri/v1/api.ts";
+import type { ExecRequest, ExecSyncRequest } from "../../gen/cri/v1/api.ts";
 import { checkId, checkNoNul, checkRange } from "./fields.ts";
+
+type Streams = Pick<ExecRequest, "stdin" | "stdout" | "stderr" | "tty">;
 
 const MAX_TIMEOUT_SECONDS = 10n * 365n * 86_400n;
 
@@ -10,6 +12,21 @@ export function checkExecSync({ containerId, cmd, timeout }: ExecSyncRequest): v
   checkId("container_id", containerId);
   checkCommand(cmd);
   checkRange("timeout", timeout, { min: 0n, max: MAX_TIMEOUT_SECONDS });
+}
+
+/** @throws CriError invalidArgument naming the field */
+export function checkExec(request: ExecRequest): void {
+  checkId("container_id", request.containerId);
+  checkCommand(request.cmd);
+  checkStreams(request);
+}
+
+/** CRI, ExecRequest and AttachRequest: one of the streams at least, and no stderr with a terminal. */
+function checkStreams({ stdin, stdout, stderr, tty }: Streams): void {
+  if (!stdin && !stdout && !stderr) {
+    throw invalidArgument("stdin, stdout, stderr", "none of them is wanted");
+  }
+  if (tty && stderr) throw invalidArgument("stderr", "a terminal has none");
 }
 
 function checkCommand(cmd: readonly string[]): void {

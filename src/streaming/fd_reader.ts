@@ -1,4 +1,4 @@
-/** Reads the FIFO of a process's output until its end, no faster than it is taken. */
+/** Reads a FIFO or a socket until its end, no faster than what comes is taken. */
 import { logger } from "../base/log.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 
@@ -12,34 +12,43 @@ const READS_A_TURN = 4;
 
 const space = new Uint8Array(READ_BYTES);
 
-export interface FifoReaderOptions {
+export interface FdReaderOptions {
   readonly io: LinuxIo;
   /** The read end; the reader closes it. */
   readonly fd: number;
+  readonly kind: "fifo" | "socket";
   /** Takes a chunk, whose memory is used again afterwards; false asks to wait for `resume`. */
-  take(chunk: Uint8Array): boolean;
+  take(chunk: Uint8Array<ArrayBuffer>): boolean;
 }
 
+/** "broken" is a connection that ended without saying so. */
+export type ReadEnd = "end" | "broken" | "stopped";
+
 /**
- *     reading ⇄ paused (by `take`, until {@link FifoReader.resume})
- *        └─ no writer left ─▶ ended, or before {@link FifoReader.attached}: hung up
+ *     reading ⇄ paused (by `take`, until {@link FdReader.resume})
+ *        └─ end ─▶ ended; the hangup of a FIFO before {@link FdReader.attached} is none
  */
-export class FifoReader {
-  readonly #o: FifoReaderOptions;
-  readonly #ended = Promise.withResolvers<void>();
+export class FdReader {
+  readonly #o: FdReaderOptions;
+  readonly #ended = Promise.withResolvers<ReadEnd>();
   /** Without it, an end is a shim that tried the FIFO and comes back. */
-  #isAttached = false;
+  #isAttached: boolean;
   #isPaused = false;
   #isEnded = false;
 
-  constructor(o: FifoReaderOptions) {
+  constructor(o: FdReaderOptions) {
     this.#o = o;
+    this.#isAttached = o.kind === "socket";
     o.io.watch(o.fd, ({ hangup }) => this.#read(hangup));
   }
 
   /** Resolves at the end of the stream, or when it was stopped. */
-  get ended(): Promise<void> {
+  get ended(): Promise<ReadEnd> {
     return this.#ended.promise;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   /** The shim has opened the FIFO: an end is an end. */
@@ -58,11 +67,15 @@ export class FifoReader {
 
   /** Ends it where it is. */
   stop(): void {
+    this.#end("stopped");
+  }
+
+  #end(how: ReadEnd): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#o.io.unwatch(this.#o.fd);
     this.#o.io.closeFd(this.#o.fd);
-    this.#ended.resolve();
+    this.#ended.resolve(how);
   }
 
   #read(hangup: boolean): void {
@@ -71,27 +84,29 @@ export class FifoReader {
       this.#readTurn(hangup);
     } catch (error) {
       log.error("The output of a process is no longer read: {error}", { error });
-      this.stop();
+      this.#end("broken");
     }
   }
 
   #readTurn(hangup: boolean): void {
-    const { io, fd, take } = this.#o;
+    const { io, fd, kind, take } = this.#o;
     for (let turn = 0; turn < READS_A_TURN; turn++) {
-      const read = io.readFifo(fd, space);
+      const read = kind === "fifo" ? io.readFifo(fd, space) : io.readSocket(fd, space);
       if (read === "later") break;
+      if (read === "gone") return this.#end("broken");
       if (read === 0) {
         // Without a hangup nobody has opened the FIFO yet.
-        if (!hangup) break;
+        if (kind === "fifo" && !hangup) break;
         // Before the shim is there, the hangup is told again once it is.
-        if (this.#isAttached) this.stop();
+        if (this.#isAttached) this.#end("end");
         return;
       }
       if (!take(space.subarray(0, read))) {
         this.#isPaused = true;
         return;
       }
+      if (this.#isEnded) return;
     }
-    if (!this.#isEnded) io.watchAgain(fd);
+    io.watchAgain(fd);
   }
 }

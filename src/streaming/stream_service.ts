@@ -1,0 +1,93 @@
+/** Exec, attach and port-forward: the part that lives in the io compartment. */
+import { CriError } from "../base/errors.ts";
+import { logger } from "../base/log.ts";
+import type { CommandOptions, DrainLimits } from "../containers/streams.ts";
+import type { LinuxIo } from "../linux/linux_io.ts";
+import { commandClient, serveOneClient, type SessionContext } from "./clients.ts";
+import type { CommandClient } from "./command_client.ts";
+import { ExecSession } from "./exec_session.ts";
+import type { StreamListener } from "./listener.ts";
+import { ProtocolError } from "./protocol_error.ts";
+import type { Spoken } from "./upgrade.ts";
+import type { Wire } from "./wire.ts";
+
+const log = logger("streaming");
+
+export interface StreamsDeps {
+  readonly io: LinuxIo;
+  readonly fifoDir: string;
+  readonly listener: StreamListener;
+}
+
+export class Streams {
+  readonly #deps: StreamsDeps;
+  readonly #execs = new Map<string, ExecSession>();
+
+  constructor(deps: StreamsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Sessions that have a client, by kind. */
+  get counts(): { execs: number } {
+    return { execs: this.#execs.size };
+  }
+
+  async serveExec(options: CommandOptions, context: SessionContext): Promise<void> {
+    const { sessionId } = options;
+    await this.#serveCommand("exec", { options, context }, async (client) => {
+      const session = new ExecSession(this.#deps, options);
+      this.#execs.set(sessionId, session);
+      try {
+        await session.run(client, context);
+      } finally {
+        this.#execs.delete(sessionId);
+      }
+    });
+  }
+
+  execStarted({ sessionId }: { sessionId: string }): Promise<void> {
+    return Promise.try(() => this.#exec(sessionId).started());
+  }
+
+  async execFailed({ sessionId, message }: { sessionId: string; message: string }): Promise<void> {
+    await this.#exec(sessionId).failed(message);
+  }
+
+  async execExited(
+    { sessionId, exitCode, ...limits }: { sessionId: string; exitCode: number } & DrainLimits,
+  ): Promise<void> {
+    await this.#exec(sessionId).exited(exitCode, limits);
+  }
+
+  async #serveCommand(
+    kind: "exec" | "attach",
+    { options, context }: { options: CommandOptions; context: SessionContext },
+    serve: (client: CommandClient) => Promise<void>,
+  ): Promise<void> {
+    const { terminal: tty, stdin, stdout, stderr } = options;
+    // A terminal has one stream.
+    const streams = { tty, stdin, stdout, stderr: stderr && !tty };
+    await serveOneClient(this.#deps.listener, { kind, context }, async (wire, spoken) => {
+      const client = await commandClient(wire, spoken, streams);
+      if (client !== undefined) await tolerating(serve(client));
+    });
+  }
+
+  #exec(sessionId: string): ExecSession {
+    const session = this.#execs.get(sessionId);
+    if (session !== undefined) return session;
+    throw new CriError("cancelled", "The client has gone");
+  }
+}
+
+/** A client that breaks the rules ends its own session. */
+async function tolerating(serving: Promise<void>): Promise<void> {
+  try {
+    await serving;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    log.debug("A stream's client sent {error}", { error: error.message });
+  }
+}
+
+export type ServeForward = (wire: Wire, spoken: Spoken) => Promise<void>;
