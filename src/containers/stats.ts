@@ -49,11 +49,19 @@ export async function listContainerStats(
   return new Encoded(joinEntries(entries));
 }
 
+/** By sample: those who ask at the same time get the same bytes. */
+const encoded = new WeakMap<Measured, Uint8Array>();
+
 /** A ContainerStats message. */
 export function encodeStats(deps: StatsDeps, container: Container): Uint8Array {
-  const stats = toContainerStats(measureContainer(deps, container), layerOf(deps, container));
+  const measured = measureContainer(deps, container);
+  const known = measured && encoded.get(measured);
+  if (known !== undefined) return known;
+  const stats = toContainerStats(measured, layerOf(deps, container));
   // Fields one after another are the message that has them all.
-  return joinEntries([attributesOf(container), ContainerStats.encode(stats).finish()]);
+  const bytes = joinEntries([attributesOf(container), ContainerStats.encode(stats).finish()]);
+  if (measured !== undefined) encoded.set(measured, bytes);
+  return bytes;
 }
 
 /** Undefined for a container that doesn't run. */

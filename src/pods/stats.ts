@@ -61,16 +61,22 @@ function encodeStatsOf(deps: StatsDeps, pod: Sandbox): Uint8Array {
   const running = deps.containers.ofPod(pod.id).filter(({ state }) => state.kind === "running");
   // Fields one after another are the message that has them all.
   const linux = joinEntries([
-    LinuxPodSandboxStats.encode(ownStats(deps, pod)).finish(),
+    encodeOwn(deps, pod),
     ...running.map((one) => fieldEntry(CONTAINERS, encodeStats(deps, one))),
   ]);
   return joinEntries([attributesOf(pod), fieldEntry(LINUX, linux)]);
 }
 
-function ownStats(deps: StatsDeps, pod: Sandbox): LinuxPodSandboxStats {
+/** By sample of the pod's cgroup: those who ask at the same time get the same bytes. */
+const encoded = new WeakMap<Measured, Uint8Array>();
+
+/** The fields of a LinuxPodSandboxStats message that aren't its containers. */
+function encodeOwn(deps: StatsDeps, pod: Sandbox): Uint8Array {
   const measured = measurePod(deps, pod);
+  const known = measured && encoded.get(measured);
+  if (known !== undefined) return known;
   const sample = measured?.sample;
-  return {
+  const bytes = LinuxPodSandboxStats.encode({
     cpu: toCpuUsage(measured),
     memory: toMemoryUsage(sample),
     network: networkOf(deps, pod),
@@ -79,7 +85,9 @@ function ownStats(deps: StatsDeps, pod: Sandbox): LinuxPodSandboxStats {
       : { timestamp: sample.atNs, processCount: { value: sample.tasks } },
     containers: [],
     io: toIoUsage(sample),
-  };
+  }).finish();
+  if (measured !== undefined) encoded.set(measured, bytes);
+  return bytes;
 }
 
 /** A pod that was given no cgroup of its own is the sum of what runs in it. */

@@ -11,16 +11,31 @@ export function parseNumber(text: string | undefined): bigint | undefined {
   return /^\d+$/.test(trimmed) ? BigInt(trimmed) : undefined;
 }
 
-/** Lines of a key and a number; other lines are left out. */
-export function parseFlat(text: string | undefined): Map<string, bigint> {
-  const values = new Map<string, bigint>();
-  if (text === undefined) return values;
-  for (const line of text.split("\n")) {
-    const space = line.indexOf(" ");
-    const value = parseNumber(line.slice(space + 1));
-    if (space > 0 && value !== undefined) values.set(line.slice(0, space), value);
+/**
+ * The numbers of some keys out of lines of a key and a number. The keys are looked for one by one:
+ * memory.stat has some fifty lines, of which a handful are asked for.
+ */
+export function pick<K extends string>(
+  text: string | undefined,
+  keys: readonly K[],
+): Partial<Record<K, bigint>> {
+  const picked: Partial<Record<K, bigint>> = {};
+  if (text === undefined) return picked;
+  for (const key of keys) {
+    const value = valueOf(text, key);
+    if (value !== undefined) picked[key] = value;
   }
-  return values;
+  return picked;
+}
+
+function valueOf(text: string, key: string): bigint | undefined {
+  const head = `${key} `;
+  let at = text.indexOf(head);
+  // "rss " is also the end of "total_rss ".
+  while (at > 0 && text[at - 1] !== "\n") at = text.indexOf(head, at + 1);
+  if (at < 0) return undefined;
+  const end = text.indexOf("\n", at);
+  return parseNumber(text.slice(at + head.length, end < 0 ? undefined : end));
 }
 
 const NO_PRESSURE: PressureLine = { avg10: 0, avg60: 0, avg300: 0, totalUs: 0n };

@@ -1,5 +1,5 @@
 /** A sample of a cgroup of version 1. https://docs.kernel.org/admin-guide/cgroup-v1/ */
-import { parseFlat, parseNumber, parsePressure, type ReadFile } from "./cgroup_files.ts";
+import { parseNumber, parsePressure, pick, type ReadFile } from "./cgroup_files.ts";
 import type { Cgroup } from "./cgroups.ts";
 import { type CpuSample, type MemorySample, type Sample, workingSet } from "./sample.ts";
 
@@ -7,6 +7,17 @@ type CgroupV1 = Cgroup & { version: 1 };
 
 /** "No limit" is the largest number of pages in bytes, which depends on the page's size. */
 const UNLIMITED = 2n ** 62n;
+
+/** "total_" counts the cgroups below too, as usage and limits do. */
+const STAT = [
+  "total_rss",
+  "total_inactive_file",
+  "total_pgfault",
+  "total_pgmajfault",
+  "total_swap",
+  "hierarchical_memory_limit",
+  "hierarchical_memsw_limit",
+] as const;
 
 export function sampleV1(read: ReadFile, cgroup: CgroupV1, atNs: bigint): Sample {
   const memory = readMemory(read, cgroup);
@@ -31,23 +42,21 @@ export function cpuUsageV1(read: ReadFile, cgroup: CgroupV1): bigint | undefined
 
 function readMemory(read: ReadFile, cgroup: CgroupV1) {
   const usageBytes = parseNumber(file(read, cgroup, "memory", "memory.usage_in_bytes"));
-  const stat = parseFlat(file(read, cgroup, "memory", "memory.stat"));
-  if (usageBytes === undefined || stat.size === 0) return undefined;
-  // "total_" counts the cgroups below too, as usage and limits do.
-  const total = (key: string) => stat.get(`total_${key}`) ?? 0n;
-  const limitBytes = limited(stat.get("hierarchical_memory_limit"));
+  const stat = pick(file(read, cgroup, "memory", "memory.stat"), STAT);
+  if (usageBytes === undefined) return undefined;
+  const limitBytes = limited(stat.hierarchical_memory_limit);
   const sample: MemorySample = {
     usageBytes,
-    workingSetBytes: workingSet(usageBytes, total("inactive_file")),
-    rssBytes: total("rss"),
-    pageFaults: total("pgfault"),
-    majorPageFaults: total("pgmajfault"),
+    workingSetBytes: workingSet(usageBytes, stat.total_inactive_file ?? 0n),
+    rssBytes: stat.total_rss ?? 0n,
+    pageFaults: stat.total_pgfault ?? 0n,
+    majorPageFaults: stat.total_pgmajfault ?? 0n,
     limitBytes,
     pressure: pressure(read, cgroup, "memory"),
   };
-  const swapped = stat.get("total_swap");
+  const swapped = stat.total_swap;
   // The limit of version 1 is for memory and swap together.
-  const bothBytes = limited(stat.get("hierarchical_memsw_limit"));
+  const bothBytes = limited(stat.hierarchical_memsw_limit);
   const swapLimit = bothBytes === undefined || limitBytes === undefined
     ? undefined
     : bothBytes - limitBytes;

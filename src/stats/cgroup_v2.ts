@@ -1,5 +1,5 @@
 /** A sample of a cgroup of version 2. https://docs.kernel.org/admin-guide/cgroup-v2.html */
-import { parseFlat, parseNumber, parsePressure, type ReadFile } from "./cgroup_files.ts";
+import { parseNumber, parsePressure, pick, type ReadFile } from "./cgroup_files.ts";
 import type { Cgroup } from "./cgroups.ts";
 import {
   type CpuSample,
@@ -12,6 +12,8 @@ import {
 type CgroupV2 = Cgroup & { version: 2 };
 
 const NS_PER_US = 1000n;
+
+const STAT = ["anon", "inactive_file", "pgfault", "pgmajfault"] as const;
 
 export function sampleV2(read: ReadFile, { folder }: CgroupV2, atNs: bigint): Sample {
   return {
@@ -31,21 +33,20 @@ function readCpu(read: ReadFile, folder: string): CpuSample | undefined {
 }
 
 export function cpuUsageV2(read: ReadFile, { folder }: CgroupV2): bigint | undefined {
-  const usageUs = parseFlat(read(`${folder}/cpu.stat`)).get("usage_usec");
+  const usageUs = pick(read(`${folder}/cpu.stat`), ["usage_usec"]).usage_usec;
   return usageUs === undefined ? undefined : usageUs * NS_PER_US;
 }
 
 function readMemory(read: ReadFile, folder: string): MemorySample | undefined {
   const usageBytes = parseNumber(read(`${folder}/memory.current`));
   if (usageBytes === undefined) return undefined;
-  const stat = parseFlat(read(`${folder}/memory.stat`));
-  const of = (key: string) => stat.get(key) ?? 0n;
+  const stat = pick(read(`${folder}/memory.stat`), STAT);
   return {
     usageBytes,
-    workingSetBytes: workingSet(usageBytes, of("inactive_file")),
-    rssBytes: of("anon"),
-    pageFaults: of("pgfault"),
-    majorPageFaults: of("pgmajfault"),
+    workingSetBytes: workingSet(usageBytes, stat.inactive_file ?? 0n),
+    rssBytes: stat.anon ?? 0n,
+    pageFaults: stat.pgfault ?? 0n,
+    majorPageFaults: stat.pgmajfault ?? 0n,
     limitBytes: parseNumber(read(`${folder}/memory.max`)),
     pressure: parsePressure(read(`${folder}/memory.pressure`)),
   };

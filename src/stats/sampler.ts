@@ -19,6 +19,10 @@ import { Turns } from "./turns.ts";
 /** How often the use of CPUs is read when nobody asks, so that a rate is at hand when somebody does. */
 const RATE_INTERVAL_MS = 10_000;
 
+/** Whoever asks within so long after another gets the same: lists of pods have their containers in
+ * them, and a node's collectors ask for both. The sample says when it was taken. */
+const MAX_AGE_NS = 100_000_000n;
+
 /** What is to be measured: the cgroup that a process is in, or the one above it. */
 export interface Target {
   /** Of the container whose process it is; its cgroup has the id in its name. */
@@ -40,6 +44,7 @@ interface Tracked {
   readonly pid: number;
   readonly cgroup: Cgroup | undefined;
   readonly rate: CpuRate;
+  last: Measured | undefined;
 }
 
 export interface SamplerDeps {
@@ -56,14 +61,23 @@ export class Sampler {
     this.#deps = deps;
   }
 
-  /** Undefined when the process has ended. */
+  /** Undefined when the process has ended. The same object is the same sample. */
   measure(target: Target): Measured | undefined {
-    const { cgroup, rate } = this.#track(target);
+    const tracked = this.#track(target);
+    const nowNs = this.#deps.nowNs();
+    const { last } = tracked;
+    if (last === undefined || nowNs - last.sample.atNs > MAX_AGE_NS) {
+      tracked.last = this.#take(tracked, nowNs);
+    }
+    return tracked.last;
+  }
+
+  #take({ cgroup, rate }: Tracked, atNs: bigint): Measured | undefined {
     if (cgroup === undefined) return undefined;
-    const sample = sampleOf(this.#deps.readFile, cgroup, this.#deps.nowNs());
+    const sample = sampleOf(this.#deps.readFile, cgroup, atNs);
+    const { cpu, memory } = sample;
     // The cgroup has gone since: its container ends in this moment.
-    if (sample.cpu === undefined && sample.memory === undefined) return undefined;
-    const { cpu, atNs } = sample;
+    if (cpu === undefined && memory === undefined) return undefined;
     return { sample, nanoCores: cpu && rate.update({ atNs, usageNs: cpu.usageNs }) };
   }
 
@@ -104,7 +118,8 @@ export class Sampler {
     const { id, pid, startedAtNs } = target;
     const known = this.#tracked.get(id);
     if (known?.pid === pid) return known;
-    const tracked = { pid, cgroup: this.#find(target), rate: new CpuRate(startedAtNs) };
+    const rate = new CpuRate(startedAtNs);
+    const tracked: Tracked = { pid, cgroup: this.#find(target), rate, last: undefined };
     this.#tracked.set(id, tracked);
     return tracked;
   }

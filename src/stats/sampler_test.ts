@@ -83,6 +83,7 @@ Deno.test("Sampler finds nothing where the process has ended or is somebody else
   assert.equal(sampler.measure({ ...TARGET, pid: 201 }), undefined);
   assert.ok(sampler.measure(TARGET) !== undefined);
   world.files.clear();
+  world.now += S;
   assert.equal(sampler.measure(TARGET), undefined, "its cgroup has gone");
 });
 
@@ -93,6 +94,16 @@ Deno.test("Sampler looks the cgroup up once, until it is told to forget or the p
   assert.ok(sampler.measure(TARGET) !== undefined);
   sampler.forget(TARGET.id);
   assert.equal(sampler.measure(TARGET), undefined);
+});
+
+Deno.test("those who ask within a moment get the same sample, later ones another", () => {
+  const { world, sampler } = node(V2);
+  const first = sampler.measure(TARGET);
+  world.files.set(pathOf(V2, "memory.current"), "7\n");
+  world.now += S / 20n;
+  assert.equal(sampler.measure(TARGET), first);
+  world.now += S / 10n;
+  assert.equal(sampler.measure(TARGET)?.sample.memory?.usageBytes, 7n);
 });
 
 Deno.test("a cgroup below the mounted part of its hierarchy is found there", () => {
