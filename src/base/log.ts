@@ -10,3 +10,8 @@ export type { Logger };
 export function logger(...category: string[]): Logger {
   return getLogger(["cri-containerd", ...category]);
 }
+
+/** Since a reading of `performance.now()`, in milliseconds with two decimals, for messages. */
+export function elapsedMs(started: number): number {
+  return Math.round((performance.now() - started) * 100) / 100;
+}

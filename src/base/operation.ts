@@ -1,5 +1,5 @@
 /** A long piece of work made of named stages, each with its undo beside it. */
-import { logger } from "./log.ts";
+import { elapsedMs, logger } from "./log.ts";
 import { Undo } from "./undo.ts";
 
 const log = logger("operation");
@@ -53,6 +53,11 @@ export class Operation {
     } finally {
       clearInterval(watchdog);
       this.#stages.delete(name);
+      log.debug("{stage} took {ms} ms to {what}", {
+        stage: name,
+        ms: elapsedMs(started),
+        what: this.what,
+      });
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import { CriError, during, isKind } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
+import { elapsedMs, logger } from "../base/log.ts";
 import type { Network, PluginConf } from "./conf.ts";
 import { describePlugin, type Invocation, prepareCall, readAnswer, type Verb } from "./invoke.ts";
 import type { JsonObject } from "./json.ts";
@@ -11,6 +12,8 @@ import { inVersion } from "./result.ts";
 import type { Target } from "./target.ts";
 import type { PluginResult, RunPlugin, ValidAttachment } from "./types.ts";
 import { isAtLeast, newestCommon } from "./versions.ts";
+
+const log = logger("cni");
 
 export interface ChainDeps {
   readonly run: RunPlugin;
@@ -168,7 +171,14 @@ async function call(
   const { network } = step.chain;
   const path = await findPlugin(deps, { type: step.plugin.type, file: network.file });
   const invocation = invocationOf(deps, step, path);
-  return readAnswer(invocation, await run(deps, invocation, signal));
+  const started = performance.now();
+  const result = await run(deps, invocation, signal);
+  log.debug("{plugin} took {ms} ms", {
+    plugin: describePlugin(invocation),
+    ms: elapsedMs(started),
+    containerId: step.target?.containerId,
+  });
+  return readAnswer(invocation, result);
 }
 
 function invocationOf(deps: ChainDeps, step: Step, path: string): Invocation {

@@ -4,8 +4,9 @@
  */
 import * as grpc from "@grpc/grpc-js";
 import { CriError } from "../base/errors.ts";
-import { logger } from "../base/log.ts";
+import { elapsedMs, logger } from "../base/log.ts";
 import { callAborted, callFailed, downRemedy } from "./errors.ts";
+import { GRPC_OPTIONS } from "./grpc_options.ts";
 import { Inbox } from "./inbox.ts";
 import type { Rpc } from "./rpc.ts";
 import { type ConnectionState, Session } from "./session.ts";
@@ -65,22 +66,7 @@ const READY_WAIT_MS = 2_000;
 const LOSS_SHOWS_MS = 10;
 /** Messages of a stream read ahead. */
 const READ_AHEAD = 16;
-const MAX_MESSAGE_BYTES = 1024 * 1024 * 1024;
 const log = logger("containerd");
-const GRPC_OPTIONS: grpc.ChannelOptions = {
-  "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-  "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
-  "grpc.initial_reconnect_backoff_ms": 100,
-  // A try on a unix socket costs next to nothing, and a restarted containerd is found soon.
-  "grpc.max_reconnect_backoff_ms": 1_000,
-  "grpc.client_idle_timeout_ms": 2 ** 31 - 1,
-  "grpc.use_local_subchannel_pool": 1,
-  "grpc.enable_http_proxy": 0,
-  "grpc.enable_channelz": 0,
-  "grpc.service_config_disable_resolution": 1,
-  // Lists and blobs come in large messages: one window holds several of them.
-  "grpc-node.flow_control_window": 4 * 1024 * 1024,
-};
 
 /** One containerd in one namespace; it connects at once and again whenever the connection breaks. */
 export class Channel {
@@ -227,6 +213,7 @@ export class Channel {
     const onAbort = () => call.cancelWithStatus(grpc.status.CANCELLED, "aborted");
     signal?.addEventListener("abort", onAbort, { once: true });
     const losses = session.losses();
+    const started = performance.now();
     this.#live.add(call);
     call.start(this.#metadataFor(leaseId), {
       onReceiveMetadata: () => {},
@@ -240,6 +227,13 @@ export class Channel {
       onReceiveStatus: (status) => {
         signal?.removeEventListener("abort", onAbort);
         this.#live.delete(call);
+        // On the way of every call: nothing is built when nobody listens.
+        if (log.isEnabledFor("debug")) {
+          log.debug("containerd took {ms} ms to {action}", {
+            ms: elapsedMs(started),
+            action: asked.action(),
+          });
+        }
         if (status.code === grpc.status.OK) return sink.end(undefined);
         const { code, details } = status;
         const isLate = Date.now() >= deadline;

@@ -9,7 +9,7 @@ import {
   type ServerWritableStream,
 } from "@grpc/grpc-js";
 import { invalidArgument } from "../base/errors.ts";
-import { logger } from "../base/log.ts";
+import { elapsedMs, logger } from "../base/log.ts";
 import type { Encoded } from "../state/encoded.ts";
 import { type GrpcStatus, toGrpcStatus } from "./status.ts";
 
@@ -119,17 +119,13 @@ function signalOf(call: AnyCall): AbortSignal {
 
 function logDone(method: Method, started: number): void {
   const level = method.isRead ? "trace" : "debug";
-  log[level]("{method} took {ms} ms", { method: method.name, ms: since(started) });
+  log[level]("{method} took {ms} ms", { method: method.name, ms: elapsedMs(started) });
 }
 
 function logFailed(method: Method, started: number, error: unknown): void {
   log.warn("{method} failed after {ms} ms: {error}", {
     method: method.name,
-    ms: since(started),
+    ms: elapsedMs(started),
     error,
   });
-}
-
-function since(started: number): number {
-  return Math.round((performance.now() - started) * 10) / 10;
 }

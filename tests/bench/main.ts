@@ -14,6 +14,7 @@ import { reads } from "./sections/reads.ts";
 import { recovery } from "./sections/recovery.ts";
 import type { Section } from "./sections/section.ts";
 import { startup } from "./sections/startup.ts";
+import { writeTrace } from "./trace.ts";
 import { steady } from "./sections/steady.ts";
 
 const DOCUMENT = new URL("../../docs/performance.md", import.meta.url).pathname;
@@ -47,6 +48,10 @@ async function main(args: readonly string[]): Promise<number> {
   const node = options.containerd === "2.3" ? await builtNode() : INSTALLED;
   const machine = await describeMachine(node);
   print(`${machine.join("\n")}\n`);
+  if (options.trace) {
+    await writeTrace(node, options.json);
+    return 0;
+  }
   const chapters = await measure(node, options);
   if (options.json !== "") {
     await Deno.writeTextFile(options.json, JSON.stringify({ machine, chapters }, undefined, 2));

@@ -5,7 +5,7 @@ import { imageArchitecture } from "../../src/images/platform.ts";
 import { busyboxFiles, testImage } from "../fakes/test_image.ts";
 import { removeCgroup } from "../world/cgroups.ts";
 import { type RunningContainerd, startContainerd } from "../world/containerd.ts";
-import { type Daemon, startDaemon } from "../world/daemon.ts";
+import { type Daemon, type DaemonOptions, startDaemon } from "../world/daemon.ts";
 import { CONF_FILE, type PodNetwork, podNetwork } from "../world/network.ts";
 import { sh } from "../world/sh.ts";
 import { archiveOf, type ImageBlobs } from "../world/archive.ts";
@@ -65,11 +65,18 @@ export interface Ours extends Side {
   readonly containerdState: string;
 }
 
-export async function startOurs(node: Node): Promise<Ours> {
+export async function startOurs(
+  node: Node,
+  more: Pick<DaemonOptions, "logLevel" | "config"> = {},
+): Promise<Ours> {
   const dir = await Deno.makeTempDir({ prefix: "cri-bench-" });
   const containerd = await startContainerd(dir, { binary: node.containerd });
-  const options = { containerd: containerd.address, pluginDirs: node.pluginDirs, logLevel: "info" };
-  const daemon = await startDaemon(options).catch(async (error: unknown) => {
+  const daemon = await startDaemon({
+    containerd: containerd.address,
+    pluginDirs: node.pluginDirs,
+    logLevel: "info",
+    ...more,
+  }).catch(async (error: unknown) => {
     await containerd.cleanUp();
     throw error;
   });

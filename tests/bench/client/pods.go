@@ -38,7 +38,10 @@ var upSteps = []step{
 				Image:    &cri.ImageSpec{Image: o.image},
 				Command:  []string{"sleep", "100000"},
 				LogPath:  "main.log",
-				Linux:    &cri.LinuxContainerConfig{},
+				// As the kubelet asks for it: processes of their own, all else shared.
+				Linux: &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{
+					NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER},
+				}},
 			},
 		})
 		p.containerID = answer.GetContainerId()
@@ -81,7 +84,12 @@ func newPod(o *Options, index int) (*pod, error) {
 		Hostname:     name,
 		LogDirectory: logs,
 		Labels:       map[string]string{"app": "bench", "io.kubernetes.pod.name": name},
-		Linux:        &cri.LinuxPodSandboxConfig{CgroupParent: o.cgroupParent},
+		Linux: &cri.LinuxPodSandboxConfig{
+			CgroupParent: o.cgroupParent,
+			SecurityContext: &cri.LinuxSandboxSecurityContext{
+				NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER},
+			},
+		},
 	}}, nil
 }
 
