@@ -1,8 +1,8 @@
 /** `cri-containerd images`: works on containerd directly, with or without the daemon. */
 import { CriError, during } from "../base/errors.ts";
-import { KeyedLock } from "../base/keyed_lock.ts";
 import { configureLogging } from "../base/logging.ts";
 import { Operation } from "../base/operation.ts";
+import { registryDeps } from "../compartments/registry_deps.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/table.ts";
 import { connectContainerd, type Containerd } from "../containerd/client.ts";
@@ -16,7 +16,6 @@ import { canonicalName, parseReference } from "../images/reference.ts";
 import { removeImage } from "../images/remove.ts";
 import { ImageStore } from "../images/store.ts";
 import type { RegistryAuth } from "../registry/credentials.ts";
-import { timingWith } from "../registry/timing.ts";
 import { withContainerdAddress } from "../supervisor/managed_config.ts";
 import { formatBytes, formatTable, print, printError, printJson } from "./output.ts";
 import { progressView } from "./progress.ts";
@@ -173,25 +172,11 @@ async function withContainerd(
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
   try {
-    const deps = pullDeps(config, containerd);
+    const deps = registryDeps(config, containerd);
     return await work({ config, containerd, deps, signal: abort.signal });
   } finally {
     Deno.removeSignalListener("SIGINT", onSignal);
     Deno.removeSignalListener("SIGTERM", onSignal);
     containerd.close();
   }
-}
-
-function pullDeps(config: Config, containerd: Containerd): PullDeps {
-  return {
-    content: containerd.content,
-    diff: containerd.diff,
-    images: containerd.images,
-    leases: containerd.leases,
-    snapshots: (snapshotter) => containerd.snapshots(snapshotter),
-    architecture: imageArchitecture(),
-    locks: new KeyedLock(),
-    parallelLayers: config.images.max_parallel_downloads,
-    timing: timingWith(config.images.pull_progress_timeout),
-  };
 }

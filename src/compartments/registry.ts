@@ -4,30 +4,20 @@
  * libraries.
  */
 import { during } from "../base/errors.ts";
-import { KeyedLock } from "../base/keyed_lock.ts";
 import type { Config } from "../config/table.ts";
 import { connectContainerd } from "../containerd/client.ts";
 import { readArchive } from "../images/archive.ts";
 import { buildPauseImage } from "../images/pause.ts";
-import { imageArchitecture } from "../images/platform.ts";
 import { registryService } from "../images/serve.ts";
-import { timingWith } from "../registry/timing.ts";
 import { serveChannel } from "./channel.ts";
+import { registryDeps } from "./registry_deps.ts";
 import { compartmentMain } from "./start.ts";
 
 compartmentMain<Config>("registry", ({ config, peers }) => {
   const { address, namespace } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
   const service = registryService({
-    content: containerd.content,
-    diff: containerd.diff,
-    images: containerd.images,
-    leases: containerd.leases,
-    snapshots: (snapshotter) => containerd.snapshots(snapshotter),
-    architecture: imageArchitecture(),
-    locks: new KeyedLock(),
-    parallelLayers: config.images.max_parallel_downloads,
-    timing: timingWith(config.images.pull_progress_timeout),
+    ...registryDeps(config, containerd),
     buildPauseImage,
     readArchive,
     openFile,

@@ -188,15 +188,45 @@ export const TABLE = section("", {
       empty: "no such folder",
       meaning: "Folder of hosts.toml files: mirrors, certificates and headers of registries.",
     }),
+    credentials_file: path({
+      default: "",
+      empty: "no such file",
+      meaning: "A file in the form of Docker's config.json with the node's credentials for " +
+        "registries, for pulls that bring none of their own.",
+    }),
+    short_names: text({
+      default: "docker.io",
+      form: /^(?:[A-Za-z0-9.-]+(?::[0-9]+)?(?:\/[a-z0-9._-]+)*)?$/,
+      allowed: 'a registry such as "docker.io" or "registry.example:5000/team", or "" for none',
+      meaning: 'Where images without a registry in their name come from; "" refuses such names.',
+    }),
+    pinned_images: texts({
+      default: [],
+      meaning: "Images that the kubelet's garbage collection leaves alone, by name; * stands for " +
+        'any characters, as in "registry.example/base/*".',
+    }),
     import_dir: path({
       default: ({ root }) => `${root}/images`,
-      meaning: "Folder of image archives that are imported when the daemon starts.",
+      meaning: "Folder of image archives that are imported when the daemon starts, and when they " +
+        "are dropped in.",
     }),
     max_parallel_downloads: integer({
       default: 3,
       min: 1,
       max: 64,
       meaning: "How many layers of one image are fetched at the same time.",
+    }),
+    max_node_downloads: integer({
+      default: 12,
+      min: 1,
+      max: 256,
+      meaning: "How many layers of all images together are fetched at the same time.",
+    }),
+    max_image_gib: integer({
+      default: 256,
+      min: 1,
+      max: 65_536,
+      meaning: "Images whose packed layers are larger are refused, in GiB.",
     }),
     pull_progress_timeout: duration({
       default: 5 * MINUTE,

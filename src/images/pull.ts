@@ -10,10 +10,12 @@
 import { both } from "../base/both.ts";
 import { CriError, during, isKind } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
+import type { Slots } from "../base/slots.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { Repository, type Resolved } from "../registry/client.ts";
-import { credentialsFor, type RegistryAuth } from "../registry/credentials.ts";
+import { credentialsOf, type NodeCredentials, type RegistryAuth } from "../registry/credentials.ts";
 import { RegistryError } from "../registry/errors.ts";
+import { type Hosts, noMirrors } from "../registry/hosts.ts";
 import type { Fetch } from "../registry/http.ts";
 import type { Timing } from "../registry/timing.ts";
 import { childLabels, type Children, sourceLabel } from "./gc_labels.ts";
@@ -44,6 +46,14 @@ import { unpackImage } from "./unpack.ts";
 export interface PullDeps extends TransferDeps {
   /** Layers of one image that are fetched at the same time. */
   readonly parallelLayers: number;
+  /** Layers of all images that are fetched at the same time. */
+  readonly slots: Slots;
+  /** Of all layers of an image together, packed. */
+  readonly maxImageBytes: bigint;
+  /** The servers of a registry; each is its own when left out. */
+  readonly hosts?: Hosts;
+  /** The node's credentials, for pulls that bring none. */
+  readonly nodeCredentials?: () => Promise<NodeCredentials>;
   /** Others than the system's are for tests. */
   readonly fetch?: Fetch;
   readonly timing?: Timing;
@@ -71,11 +81,9 @@ const MAX_DEPTH = 3;
 export async function pullImage(deps: PullDeps, pull: Pull, op: Operation): Promise<StoredImage> {
   const name = canonicalName(pull.reference);
   try {
+    const source = await open(deps, pull);
     return await withLease(deps.leases, op.signal, (leaseId) => {
-      return pullUnderLease(
-        { deps, leaseId, signal: op.signal, pull, source: open(deps, pull) },
-        op,
-      );
+      return pullUnderLease({ deps, leaseId, signal: op.signal, pull, source }, op);
     });
   } catch (error) {
     const isUnreachable = error instanceof RegistryError && error.kind === "unavailable";
@@ -94,12 +102,14 @@ interface Document {
   bytes: Uint8Array;
 }
 
-function open(deps: PullDeps, { reference, auth }: Pull): Repository {
+async function open(deps: PullDeps, { reference, auth }: Pull): Promise<Repository> {
   const { domain, path } = reference;
+  const node = await deps.nodeCredentials?.() ?? new Map();
   return new Repository({
     domain,
     path,
-    credentials: credentialsFor(domain, auth),
+    endpoints: await (deps.hosts ?? noMirrors)(domain),
+    credentials: (server) => credentialsOf(reference, server, { auth, node }),
     accept: MANIFEST_TYPES,
     ...(deps.fetch === undefined ? {} : { fetch: deps.fetch }),
     ...(deps.timing === undefined ? {} : { timing: deps.timing }),
@@ -192,6 +202,7 @@ async function keep(
 async function fetchAndUnpack(transfer: PullTransfer, manifest: Manifest): Promise<void> {
   const { signal, pull: { snapshotter, progress } } = transfer;
   const { config, layers } = manifest;
+  checkSize(layers, transfer.deps.maxImageBytes);
   progress.setLayers(layers);
   const stored = layers.map(() => Promise.withResolvers<void>());
   // Who waits for a layer hears of the failure by its signal.
@@ -207,6 +218,16 @@ async function fetchAndUnpack(transfer: PullTransfer, manifest: Manifest): Promi
       const unpacking = { snapshotter, config, layers, diffIds, progress, stored: wait };
       await unpackImage(transfer, unpacking, signal);
     },
+  );
+}
+
+function checkSize(layers: readonly Descriptor[], maxBytes: bigint): void {
+  const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0n);
+  if (sizeBytes <= maxBytes) return;
+  throw new CriError(
+    "failedPrecondition",
+    `The image has ${sizeBytes} bytes of layers, and ${maxBytes} are allowed`,
+    { remedy: "raise images.max_image_gib if it is meant to be so large" },
   );
 }
 
@@ -235,8 +256,10 @@ async function fetchLayers(
   const worker = async () => {
     for (const [index, layer] of queue) {
       if (signal.aborted) return;
-      progress.setLayer(index, "fetching");
-      await fetchBlob({ ...transfer, signal }, layer, (bytes) => progress.addBytes(index, bytes));
+      await deps.slots.run(signal, async () => {
+        progress.setLayer(index, "fetching");
+        await fetchBlob({ ...transfer, signal }, layer, (bytes) => progress.addBytes(index, bytes));
+      });
       progress.setLayer(index, "fetched");
       onStored(index);
     }

@@ -45,6 +45,43 @@ export function credentialsFor(domain: string, auth: RegistryAuth | undefined): 
   return { kind: "none" };
 }
 
+/** Credentials for the servers of one registry. */
+export interface Keys {
+  /** What came with the request. */
+  readonly auth: RegistryAuth | undefined;
+  /** Those of the node, by what its file names. */
+  readonly node: NodeCredentials;
+}
+
+/** Credentials of the node, by registry or by the beginning of an image's name. */
+export type NodeCredentials = ReadonlyMap<string, RegistryAuth>;
+
+/**
+ * What one server of a registry is shown. The request's credentials are the registry's own: a mirror
+ * gets them only when they name it, else what the node's file has for the mirror.
+ *
+ * @throws CriError invalidArgument when they can't be read
+ */
+export function credentialsOf(
+  image: { domain: string; path: string },
+  server: { host: string; isMirror: boolean },
+  { auth, node }: Keys,
+): Credentials {
+  const { host, isMirror } = server;
+  const isNamed = auth !== undefined && (!isMirror || auth.serverAddress !== "");
+  const given = isNamed ? credentialsFor(isMirror ? host : image.domain, auth) : undefined;
+  if (given !== undefined && given.kind !== "none") return given;
+  const [longest] = [...node]
+    .filter(([name]) => isUnder(`${isMirror ? host : image.domain}/${image.path}`, name))
+    .sort(([a], [b]) => b.length - a.length);
+  return credentialsFor(isMirror ? host : image.domain, longest?.[1]);
+}
+
+function isUnder(image: string, name: string): boolean {
+  if (DOCKER_HUB.includes(name)) return DOCKER_HUB.includes(image.split("/")[0] ?? "");
+  return image === name || image.startsWith(`${name}/`);
+}
+
 /** The header of HTTP Basic authentication. */
 export function basicHeader(
   { username, password }: { username: string; password: string },

@@ -7,17 +7,21 @@ export interface RegistryErrorOptions extends CriErrorOptions {
   isTransient?: boolean;
   /** How long the registry asks us to wait first. */
   retryAfterMs?: number;
+  /** What came back in a few words, for a list of several servers. */
+  answer?: string;
 }
 
 /** An error that came from a registry or from the way to it. */
 export class RegistryError extends CriError {
   readonly isTransient: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly answer: string;
 
   constructor(kind: Kind, message: string, options: RegistryErrorOptions = {}) {
     super(kind, message, options);
     this.isTransient = options.isTransient ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.answer = options.answer ?? message;
   }
 }
 
@@ -51,36 +55,63 @@ export function refused(
         "permissionDenied",
         `Registry ${host} refuses access to ${what} (${answer})`,
         {
+          answer,
           remedy:
             "check the image's name, and that the pod's imagePullSecrets hold valid credentials for this registry",
         },
       );
     case 404:
       return new RegistryError("notFound", `Registry ${host} does not have ${what} (${answer})`, {
+        answer,
         remedy: "check the image's name and tag",
       });
     case 429:
       return new RegistryError(
         "resourceExhausted",
         `Registry ${host} limits how often it may be asked for ${what} (${answer})`,
-        { isTransient: true, ...retryAfter(headers) },
+        { isTransient: true, answer, ...retryAfter(headers) },
       );
     default:
       return new RegistryError(
         status >= 500 ? "unavailable" : "failedPrecondition",
         `Registry ${host} does not give ${what} (${answer})`,
-        { isTransient: status >= 500 && status !== 501, ...retryAfter(headers) },
+        { isTransient: status >= 500 && status !== 501, answer, ...retryAfter(headers) },
       );
   }
 }
 
 /** A connection that couldn't be made or that broke. */
 export function unreachable(asked: Asked, error: unknown): RegistryError {
+  const answer = networkReason(error);
   return new RegistryError(
     "unavailable",
-    `Cannot get ${asked.what} from registry ${asked.host}: ${networkReason(error)}`,
-    { isTransient: true },
+    `Cannot get ${asked.what} from registry ${asked.host}: ${answer}`,
+    { isTransient: true, answer },
   );
+}
+
+/** All servers of a registry have failed: the last one's error, with what the others said. */
+export function allFailed(
+  { what, host }: Asked,
+  failures: readonly { host: string; error: RegistryError }[],
+): RegistryError {
+  const last = failures.at(-1);
+  if (last === undefined) {
+    return new RegistryError(
+      "failedPrecondition",
+      `No server of registry ${host} may be asked for ${what}`,
+      { remedy: "look at the capabilities in its hosts.toml" },
+    );
+  }
+  const { error } = last;
+  if (failures.length === 1) return error;
+  const before = failures.slice(0, -1).map((it) => `${it.host}: ${it.error.answer}`).join("; ");
+  return new RegistryError(error.kind, `${error.message}; tried before: ${before}`, {
+    isTransient: failures.every((it) => it.error.isTransient),
+    answer: error.answer,
+    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+  });
 }
 
 /**

@@ -1,21 +1,19 @@
 import assert from "node:assert/strict";
-import { endpointsFor, isLoopback } from "./hosts.ts";
+import { isLoopback, ownEndpoint } from "./hosts.ts";
 
-Deno.test("endpointsFor() uses HTTPS but for this machine itself", () => {
+Deno.test("ownEndpoint() uses HTTPS but for this machine itself", () => {
   const cases: [string, string][] = [
-    ["docker.io", "https://registry-1.docker.io"],
-    ["registry.k8s.io", "https://registry.k8s.io"],
-    ["example.com:80", "https://example.com:80"],
-    ["10.0.0.1:5000", "https://10.0.0.1:5000"],
-    ["127.0.0.1:5000", "http://127.0.0.1:5000"],
-    ["localhost", "http://localhost"],
-    ["localhost:443", "https://localhost:443"],
-    ["[::1]:5000", "http://[::1]:5000"],
-    ["127.0.0.1.evil.net", "https://127.0.0.1.evil.net"],
+    ["docker.io", "https://registry-1.docker.io/v2"],
+    ["registry.k8s.io", "https://registry.k8s.io/v2"],
+    ["example.com:80", "https://example.com:80/v2"],
+    ["10.0.0.1:5000", "https://10.0.0.1:5000/v2"],
+    ["127.0.0.1:5000", "http://127.0.0.1:5000/v2"],
+    ["localhost", "http://localhost/v2"],
+    ["localhost:443", "https://localhost/v2"],
+    ["[::1]:5000", "http://[::1]:5000/v2"],
+    ["127.0.0.1.evil.net", "https://127.0.0.1.evil.net/v2"],
   ];
-  for (const [domain, origin] of cases) {
-    assert.deepEqual(endpointsFor(domain), [{ origin }], domain);
-  }
+  for (const [domain, root] of cases) assert.equal(ownEndpoint(domain).root.href, root, domain);
 });
 
 Deno.test("isLoopback() is not fooled by names", () => {

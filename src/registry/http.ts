@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly headers: Record<string, string>;
   /** Value of the Authorization header: for the URL's own origin, never for one redirected to. */
   readonly authorization?: string;
+  /** As the server's configuration has them; they too are for the URL's own origin alone. */
+  readonly ownHeaders?: readonly (readonly [string, string])[];
   readonly body?: string;
   readonly asked: Asked;
 }
@@ -58,9 +60,9 @@ function redirected(request: HttpRequest, from: URL, location: string): URL {
   const to = URL.parse(location, from.href);
   if (to === null) throw wrongRedirect(request, "its target is not a URL");
   if (to.protocol === "https:") return to;
-  // Plain HTTP never leaves this machine, and nobody else sends us to its services.
-  const isAllowed = to.protocol === "http:" && isLoopback(to.hostname) &&
-    isLoopback(from.hostname);
+  // Plain HTTP is for who speaks it already, and nobody else sends us to this machine's services.
+  const isAllowed = to.protocol === "http:" && from.protocol === "http:" &&
+    isLoopback(to.hostname) === isLoopback(from.hostname);
   if (!isAllowed) throw wrongRedirect(request, `${to.protocol}//${to.host} is not HTTPS`);
   return to;
 }
@@ -107,11 +109,16 @@ async function sendOnce(
   }
 }
 
-function headersOf({ headers, authorization }: HttpRequest, isHome: boolean): Headers {
+function headersOf(
+  { headers, authorization, ownHeaders = [] }: HttpRequest,
+  isHome: boolean,
+): Headers {
   const all = new Headers(headers);
   all.set("user-agent", "cri-containerd");
   // Digests are of the bytes as they are stored; nothing may pack or unpack them on the way.
   all.set("accept-encoding", "identity");
-  if (isHome && authorization !== undefined) all.set("authorization", authorization);
+  if (!isHome) return all;
+  for (const [name, value] of ownHeaders) all.append(name, value);
+  if (authorization !== undefined) all.set("authorization", authorization);
   return all;
 }

@@ -47,18 +47,23 @@ export async function fetchToken(
   });
 }
 
-/** Credentials go to this URL: it is HTTPS, or it is on this machine as the registry is. */
+/** Credentials go to this URL: it is HTTPS, or on the very host that is asked by plain HTTP. */
 function realmOf({ challenge, registry }: TokenRequest): URL {
   const text = challenge.parameters.get("realm") ?? "";
   const realm = URL.parse(text);
   const isSafe = realm !== null && realm.username === "" && realm.password === "" &&
-    (realm.protocol === "https:" ||
-      (realm.protocol === "http:" && isLoopback(realm.hostname) && isLoopback(registry.hostname)));
+    (realm.protocol === "https:" || isAsPlain(realm, registry));
   if (isSafe) return realm;
   throw new RegistryError(
     "failedPrecondition",
     `Registry ${registry.host} sends us for a token to where credentials can't go: it is not HTTPS`,
   );
+}
+
+function isAsPlain(realm: URL, registry: URL): boolean {
+  if (realm.protocol !== "http:" || registry.protocol !== "http:") return false;
+  if (realm.hostname === registry.hostname) return true;
+  return isLoopback(realm.hostname) && isLoopback(registry.hostname);
 }
 
 function toHttp(

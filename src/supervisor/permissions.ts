@@ -114,6 +114,7 @@ function registryPermissions(config: Config): CompartmentPermissions {
     read: unique([
       socket,
       config.images.registry_config,
+      config.images.credentials_file,
       config.images.import_dir,
       ...CA_PATHS,
     ]),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { CriError } from "../../src/base/errors.ts";
 import { KeyedLock } from "../../src/base/keyed_lock.ts";
+import { Slots } from "../../src/base/slots.ts";
 import { connectContainerd, type Containerd } from "../../src/containerd/client.ts";
 import { readArchive } from "../../src/images/archive.ts";
 import { imageArchitecture } from "../../src/images/platform.ts";
@@ -73,6 +74,8 @@ export function imagesDeps(address: string, more: Partial<ServiceDeps> = {}) {
     architecture: imageArchitecture(),
     locks: new KeyedLock(),
     parallelLayers: 3,
+    slots: new Slots(12),
+    maxImageBytes: 1024n ** 4n,
     timing: PATIENT,
     buildPauseImage: standInPause,
     readArchive,

@@ -1,0 +1,28 @@
+/** What transfers of images need, out of the configuration: for the compartment and for commands. */
+import { KeyedLock } from "../base/keyed_lock.ts";
+import { Slots } from "../base/slots.ts";
+import type { Config } from "../config/table.ts";
+import type { Containerd } from "../containerd/client.ts";
+import { imageArchitecture } from "../images/platform.ts";
+import type { PullDeps } from "../images/pull.ts";
+import { readCredentials } from "../registry/credentials_file.ts";
+import { hostsIn } from "../registry/hosts_folder.ts";
+import { timingWith } from "../registry/timing.ts";
+
+export function registryDeps({ images }: Config, containerd: Containerd): PullDeps {
+  return {
+    content: containerd.content,
+    diff: containerd.diff,
+    images: containerd.images,
+    leases: containerd.leases,
+    snapshots: (snapshotter) => containerd.snapshots(snapshotter),
+    architecture: imageArchitecture(),
+    locks: new KeyedLock(),
+    parallelLayers: images.max_parallel_downloads,
+    slots: new Slots(images.max_node_downloads),
+    maxImageBytes: BigInt(images.max_image_gib) * 1024n ** 3n,
+    timing: timingWith(images.pull_progress_timeout),
+    hosts: hostsIn(images.registry_config),
+    nodeCredentials: () => readCredentials(images.credentials_file),
+  };
+}
