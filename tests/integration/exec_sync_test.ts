@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connectContainerd } from "../../src/containerd/client.ts";
 import { CriClient } from "../world/cri_client.ts";
-import { type Crictl, crictlOf } from "../world/crictl.ts";
+import { type Crictl, crictlOf, whereCrictlIs } from "../world/crictl.ts";
 import { type Daemon, startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
 import { assertNothingLeft } from "../world/leftovers.ts";
@@ -156,7 +156,7 @@ const CASES: readonly { name: string; check(setup: Setup): Promise<void> }[] = [
   },
 ];
 
-Deno.test("ExecSync on a real containerd", async (t) => {
+Deno.test(whereCrictlIs("ExecSync on a real containerd"), async (t) => {
   await using busybox = await busyboxRegistry();
   await using daemon = await startDaemon();
   using cri = new CriClient(daemon.listen);

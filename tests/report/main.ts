@@ -63,7 +63,7 @@ async function select(wanted: readonly string[]): Promise<Stage[]> {
     }
   }
   const stagesWanted = all.filter(({ name }) => wanted.includes(name));
-  return paths.length > 0 ? [...stagesWanted, chosen(paths)] : stagesWanted;
+  return paths.length > 0 ? [...stagesWanted, await chosen(paths)] : stagesWanted;
 }
 
 async function main(wanted: readonly string[]): Promise<number> {

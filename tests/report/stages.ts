@@ -33,7 +33,10 @@ export async function stages(): Promise<Stage[]> {
     tests("layers", "imports, budgets and the like", ["--parallel", "tests/check"]),
     tests("contract", "proto/ against the published contracts", ["tests/contract"]),
     tests("unit", "beside the source, and on fakes", ["--parallel", ...await unitFolders()]),
-    tests("integration", "on real containerd, kernel and plugins", ["tests/integration"]),
+    {
+      ...tests("integration", "on real containerd, kernel and plugins", ["tests/integration"]),
+      ...hasGo ? { tools: ["crictl"] } : {},
+    },
     {
       ...tests("crictl", "crictl drives the daemon", ["tests/crictl"]),
       tools: ["crictl"],
@@ -51,11 +54,11 @@ export async function stages(): Promise<Stage[]> {
 }
 
 /** Only these test files or folders. */
-export function chosen(paths: readonly string[]): Stage {
-  const drivesCrictl = paths.some((path) => /^tests(\/?$|\/crictl)/.test(path));
+export async function chosen(paths: readonly string[]): Promise<Stage> {
+  const drivesCrictl = paths.some((path) => /^tests(\/?$|\/crictl|\/integration)/.test(path));
   return {
     ...tests("chosen", paths.join(" "), paths),
-    ...drivesCrictl ? { tools: ["crictl"] } : {},
+    ...drivesCrictl && await findGo() !== undefined ? { tools: ["crictl"] } : {},
   };
 }
 

@@ -1,8 +1,15 @@
 /** crictl, the kubelet's stand-in on the command line, as people use it. */
 import type { Daemon } from "./daemon.ts";
+import { skipUnless } from "./skip.ts";
 
 /** Built by `./dev tools crictl`. */
 export const CRICTL = new URL("../../.tools/bin/crictl", import.meta.url).pathname;
+
+/** For tests outside tests/crictl, which is only run where crictl could be built. */
+export const whereCrictlIs = skipUnless(
+  await Deno.stat(CRICTL).then(() => true, () => false),
+  "no crictl here, which takes Go to build",
+);
 
 export interface Outcome {
   readonly code: number;
