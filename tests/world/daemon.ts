@@ -10,7 +10,7 @@ const READY_TIMEOUT_MS = 20_000;
 export interface DaemonOptions {
   /** The executable with its arguments; from source with the executable's permissions if left out. */
   command?: readonly string[];
-  /** Folder of containerd, shim and runc; those on PATH if left out. */
+  /** Folder of containerd, shim and runc; that of TEST_BINARIES or those on PATH if left out. */
   binaries?: string;
   /** The socket of a containerd that runs already, instead of a managed one. */
   containerd?: string;
@@ -101,7 +101,7 @@ class Node implements Daemon {
     const { options, dir, network } = this;
     const text = JSON.stringify;
     const containerd = options.containerd === undefined
-      ? `managed = true\nbinaries = ${text(options.binaries ?? "")}`
+      ? `managed = true\nbinaries = ${text(options.binaries ?? Deno.env.get("TEST_BINARIES") ?? "")}`
       : `address = ${text(options.containerd)}`;
     const { root, state } = options.folders ?? { root: `${dir}/root`, state: `${dir}/state` };
     return `root = ${text(root)}
