@@ -16,6 +16,13 @@ const log = logger("containers");
 /** Children of the process may hold its stdio open for ever; their output is cut off then. */
 const DRAIN_TIMEOUT_MS = 10_000;
 
+/** How kubelets know an exit that nobody saw. */
+const UNSEEN = {
+  exitCode: 255,
+  reason: "ContainerStatusUnknown",
+  message: "It ended while the daemon or containerd was away, and nobody saw how",
+};
+
 /** An exit is recorded whatever its shim does; a task left behind goes with the container. */
 const EXIT_TIMEOUT_MS = 60_000;
 
@@ -27,6 +34,7 @@ export interface ExitedDeps {
   /** Containers that the kernel killed for memory, as containerd's events told. */
   readonly oomKilled: Set<ContainerId>;
   readonly settings: Settings;
+  nowNs(): bigint;
 }
 
 /**
@@ -36,7 +44,7 @@ export interface ExitedDeps {
 export async function containerExited(
   deps: ExitedDeps,
   id: ContainerId,
-  exit: Exit,
+  exit: Exit | "unseen",
 ): Promise<void> {
   const signal = AbortSignal.timeout(EXIT_TIMEOUT_MS);
   await deps.containerLocks.run(id, signal, async () => {
@@ -96,14 +104,24 @@ async function drainLog(deps: ExitedDeps, container: Container): Promise<void> {
   }
 }
 
-function exitedState(deps: ExitedDeps, { id, state }: Container, exit: Exit): ExitedState {
-  const oomKilled = deps.oomKilled.has(id);
+function exitedState(
+  deps: ExitedDeps,
+  { id, state }: Container,
+  exit: Exit | "unseen",
+): ExitedState {
+  const startedAtNs = state.kind === "running" || state.kind === "unknown" ? state.startedAtNs : 0n;
+  if (exit === "unseen") return unseenExit(deps, startedAtNs);
   return {
     kind: "exited",
-    startedAtNs: state.kind === "running" || state.kind === "unknown" ? state.startedAtNs : 0n,
+    startedAtNs,
     finishedAtNs: exit.exitedAtNs,
     exitCode: exit.exitCode,
-    reason: exitReason(exit.exitCode, oomKilled),
+    reason: exitReason(exit.exitCode, deps.oomKilled.has(id)),
     message: "",
   };
+}
+
+/** The state of a container that has ended, and nobody knows how or when. */
+export function unseenExit(deps: Pick<ExitedDeps, "nowNs">, startedAtNs: bigint): ExitedState {
+  return { kind: "exited", startedAtNs, finishedAtNs: deps.nowNs(), ...UNSEEN };
 }

@@ -25,15 +25,11 @@ import type { NameRegistry } from "../state/names.ts";
 import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoints.ts";
-import { containerExited, type ExitedDeps } from "./exited.ts";
+import { containerExited, type ExitedDeps, unseenExit } from "./exited.ts";
 import { userOfSpec } from "./spec.ts";
 import { findTask, type FoundTask } from "./task.ts";
 
 const log = logger("containers");
-
-/** How kubelets know an exit that nobody saw. */
-const UNKNOWN_EXIT_CODE = 255;
-const UNKNOWN_REASON = "ContainerStatusUnknown";
 
 export interface RecoverDeps extends ExitedDeps {
   readonly containerd: Pick<Containerd, "containers" | "tasks">;
@@ -132,14 +128,7 @@ function stateOf(
     return { kind: "running", pid: task.pid, startedAtNs: startedAtNs || deps.nowNs() };
   }
   if (known?.kind === "exited" || (known?.kind === "created" && task === "none")) return known;
-  return {
-    kind: "exited",
-    startedAtNs,
-    finishedAtNs: deps.nowNs(),
-    exitCode: UNKNOWN_EXIT_CODE,
-    reason: UNKNOWN_REASON,
-    message: "It ended while the daemon was away, and nobody saw how",
-  };
+  return unseenExit(deps, startedAtNs);
 }
 
 /** Keeps what was found out, so that the next start finds it out no differently. */

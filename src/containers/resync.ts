@@ -3,13 +3,7 @@ import type { Containerd } from "../containerd/client.ts";
 import { containerExited, type ExitedDeps } from "./exited.ts";
 import { findTask } from "./task.ts";
 
-/** How an exit looks that nobody saw. */
-const UNKNOWN_EXIT_CODE = 255;
-
-export type ResyncDeps = ExitedDeps & {
-  readonly containerd: Pick<Containerd, "tasks">;
-  nowNs(): bigint;
-};
+export type ResyncDeps = ExitedDeps & { readonly containerd: Pick<Containerd, "tasks"> };
 
 /** Records the exits that were missed. A shim that doesn't answer leaves its container as it is. */
 export async function resyncContainers(deps: ResyncDeps, signal: AbortSignal): Promise<void> {
@@ -20,8 +14,7 @@ export async function resyncContainers(deps: ResyncDeps, signal: AbortSignal): P
     const task = await findTask(deps.containerd.tasks, id, signal);
     if (task === "silent") return;
     if (task === "none") {
-      const exit = { pid: 0, exitCode: UNKNOWN_EXIT_CODE, exitedAtNs: deps.nowNs() };
-      await containerExited(deps, id, exit);
+      await containerExited(deps, id, "unseen");
     } else if (task.status === "stopped") {
       await containerExited(deps, id, task);
     }

@@ -91,7 +91,7 @@ async function signalAndWait(
   deps: StopDeps,
   { container, number }: { container: Container; number: number },
   signal: AbortSignal,
-): Promise<Exit> {
+): Promise<Exit | "unseen"> {
   const { id } = container;
   const waiting = deps.containerd.tasks.wait(id, { signal });
   waiting.catch(() => undefined);
@@ -106,6 +106,6 @@ async function signalAndWait(
   } catch (error) {
     if (!isKind(error, "notFound")) throw error;
     // Somebody deleted the task behind our back; how it ended can't be known any more.
-    return { pid: 0, exitCode: 255, exitedAtNs: BigInt(Date.now()) * 1_000_000n };
+    return "unseen";
   }
 }

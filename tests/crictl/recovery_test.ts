@@ -80,7 +80,13 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       const { status } = await crictl.json("inspect", exiting.container);
       return status.state === "CONTAINER_EXITED" && status;
     });
-    assert.deepEqual([exited.exitCode, exited.reason], [9, "Error"]);
+    // A managed containerd ends with the daemon on SIGTERM, and since 1.7 one that starts deletes the
+    // tasks that have ended, with all that it knows of them.
+    const forgot = signal === "SIGTERM" && !(await crictl("version")).includes("  1.6.");
+    assert.deepEqual(
+      [exited.exitCode, exited.reason],
+      forgot ? [255, "ContainerStatusUnknown"] : [9, "Error"],
+    );
     const after = await seen();
     const running = ({ id }: { id: string }) => id !== exiting.container;
     assert.deepEqual(after.items, before.items);

@@ -101,7 +101,9 @@ class Node implements Daemon {
     const { options, dir, network } = this;
     const text = JSON.stringify;
     const containerd = options.containerd === undefined
-      ? `managed = true\nbinaries = ${text(options.binaries ?? Deno.env.get("TEST_BINARIES") ?? "")}`
+      ? `managed = true\nbinaries = ${
+        text(options.binaries ?? Deno.env.get("TEST_BINARIES") ?? "")
+      }`
       : `address = ${text(options.containerd)}`;
     const { root, state } = options.folders ?? { root: `${dir}/root`, state: `${dir}/state` };
     return `root = ${text(root)}
