@@ -25,7 +25,7 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   const logs = openLogService({ io, fifoDir, logDirs });
   const captures = new Captures(io, fifoDir);
   const listener = new StreamListener({ address: config.streaming.address, tls: undefined });
-  const streams = new Streams({ io, fifoDir, listener });
+  const streams = new Streams({ io, fifoDir, listener, logs });
   serveChannel(peers.server, allOf([logs, captures, streams]));
   return {
     stop: async () => {

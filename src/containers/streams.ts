@@ -48,6 +48,11 @@ export interface CommandOptions {
   stderr: boolean;
 }
 
+export interface AttachOptions extends CommandOptions {
+  /** The process is to see the end of its input when that of this client ends. */
+  closesStdin: boolean;
+}
+
 /**
  * What a session tells while its call is under way. The io compartment faces the network: what it
  * tells is checked like any input.
@@ -83,7 +88,7 @@ export interface StreamService extends CaptureService {
   /** The process has ended: the client gets the rest of its output, then this. */
   execExited(o: { sessionId: string; exitCode: number } & DrainLimits): Promise<void>;
   /** Copies of a running container's output, and its input. */
-  serveAttach(o: CommandOptions & { stdinOnce: boolean }): Promise<void>;
+  serveAttach(o: AttachOptions): Promise<void>;
   /** `ports` are for clients that name none themselves. */
   servePortForward(o: { sessionId: string; ports: readonly number[] }): Promise<void>;
   /** Sockets in the pod's network, which belong to the session from now on. */
@@ -113,7 +118,7 @@ export type SessionRemote =
   & Omit<StreamService, "serveExec" | "serveAttach" | "servePortForward">
   & {
     serveExec: Session<CommandOptions>;
-    serveAttach: Session<CommandOptions & { stdinOnce: boolean }>;
+    serveAttach: Session<AttachOptions>;
     servePortForward: Session<{ sessionId: string; ports: readonly number[] }>;
   };
 

@@ -1,5 +1,6 @@
 /** Every RPC of the CRI, a row each: check the request, call the verb, shape the answer. */
 import { CriError } from "../base/errors.ts";
+import { attach } from "../containers/attach.ts";
 import { createContainer, type CreateDeps } from "../containers/create.ts";
 import { exec, type ExecSessionDeps } from "../containers/exec.ts";
 import { execSync, type ExecSyncDeps } from "../containers/exec_sync.ts";
@@ -35,7 +36,7 @@ import {
   checkUpdateContainerResources,
 } from "./validate/container.ts";
 import { checkId } from "./validate/fields.ts";
-import { checkExec, checkExecSync } from "./validate/streaming.ts";
+import { checkAttach, checkExec, checkExecSync } from "./validate/streaming.ts";
 import { checkRunPodSandbox, checkUpdatePodSandboxResources } from "./validate/pod.ts";
 
 /** All that the verbs behind the runtime service need, put together by the server compartment. */
@@ -168,13 +169,16 @@ function streamRows(deps: RuntimeDeps) {
       checkExec(request);
       return exec(deps, request, signal);
     },
+    attach: (request, signal) => {
+      checkAttach(request);
+      return attach(deps, request, signal);
+    },
   } satisfies Partial<RuntimeHandlers>;
 }
 
 /** RPCs of the contract that this version doesn't have. Clients fall back on this answer. */
 function laterRows() {
   return {
-    attach: () => unimplemented("Attach"),
     portForward: () => unimplemented("PortForward"),
     checkpointContainer: () => unimplemented("CheckpointContainer"),
   } satisfies Partial<RuntimeHandlers>;

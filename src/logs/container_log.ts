@@ -6,6 +6,7 @@ import { LogFile } from "./log_file.ts";
 import { locateLog } from "./path.ts";
 import { StreamPump, type Workspace } from "./pump.ts";
 import type { LogOptions, StdioPaths } from "./service.ts";
+import { type Tap, type TappedStreams, Taps } from "./tap.ts";
 import { makeStdio, openStream, stdioPaths } from "./stdio.ts";
 
 /** A disk that hangs holds a log's last write back; the container's removal goes on without it. */
@@ -18,19 +19,27 @@ export interface LogDeps {
   readonly logDirs: readonly string[];
 }
 
-export class ContainerLog {
+export class ContainerLog implements TappedStreams {
   readonly paths: StdioPaths;
   readonly #dir: string;
   readonly #file: LogFile | undefined;
   readonly #pumps: readonly StreamPump[];
+  readonly #taps: Taps;
 
   private constructor(
-    o: { dir: string; paths: StdioPaths; file: LogFile | undefined; pumps: StreamPump[] },
+    o: {
+      dir: string;
+      paths: StdioPaths;
+      file: LogFile | undefined;
+      pumps: StreamPump[];
+      taps: Taps;
+    },
   ) {
     this.paths = o.paths;
     this.#dir = o.dir;
     this.#file = o.file;
     this.#pumps = o.pumps;
+    this.#taps = o.taps;
   }
 
   /** Makes the FIFOs, or with `resume` takes those that are there, and begins to read. */
@@ -38,11 +47,12 @@ export class ContainerLog {
     const { dir, resume, held } = options;
     const file = openFile(deps, options);
     const pumps: StreamPump[] = [];
+    const taps = new Taps();
     try {
       const paths = resume ? held ?? stdioPaths(options) : await makeStdio(deps.io, options);
-      pumps.push(...openPumps(deps, { options, paths, file }));
+      pumps.push(...openPumps(deps, { options, paths, file, taps }));
       if (resume) { for (const pump of pumps) pump.resume(); }
-      return new ContainerLog({ dir, paths, file, pumps });
+      return new ContainerLog({ dir, paths, file, pumps, taps });
     } catch (error) {
       for (const pump of pumps) await pump.stop();
       file?.close();
@@ -55,10 +65,17 @@ export class ContainerLog {
     for (const pump of this.#pumps) pump.attached();
   }
 
+  get ended(): Promise<void> {
+    return Promise.all(this.#pumps.map((pump) => pump.ended)).then(() => undefined);
+  }
+
   /** Whether all streams have ended before the time is up. */
   async drained(timeoutMs: number): Promise<boolean> {
-    const all = Promise.all(this.#pumps.map((pump) => pump.ended));
-    return await within(timeoutMs, all);
+    return await within(timeoutMs, this.ended);
+  }
+
+  tap(tap: Tap): () => void {
+    return this.#taps.add(tap);
   }
 
   async reopen(): Promise<void> {
@@ -92,10 +109,11 @@ function openFile(deps: LogDeps, { logPath, resume }: LogOptions): LogFile | und
 
 function openPumps(
   { io, space }: LogDeps,
-  { options, paths, file }: {
+  { options, paths, file, taps }: {
     options: LogOptions;
     paths: StdioPaths;
     file: LogFile | undefined;
+    taps: Taps;
   },
 ): StreamPump[] {
   const { maxLineBytes } = options;
@@ -103,7 +121,8 @@ function openPumps(
   const pumps: StreamPump[] = [];
   for (const [stream, path] of streams) {
     const fd = path === "" ? undefined : openStream(io, path);
-    if (fd !== undefined) pumps.push(new StreamPump({ io, space, stream, fd, file, maxLineBytes }));
+    if (fd === undefined) continue;
+    pumps.push(new StreamPump({ io, space, stream, fd, file, maxLineBytes, taps }));
   }
   return pumps;
 }

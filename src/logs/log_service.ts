@@ -6,6 +6,7 @@ import type { LinuxIo } from "../linux/linux_io.ts";
 import { ContainerLog, type LogDeps } from "./container_log.ts";
 import { Output } from "./output.ts";
 import { READ_BYTES } from "./pump.ts";
+import type { TappedStreams } from "./tap.ts";
 import type { LogOptions, LogService, StdioPaths } from "./service.ts";
 
 export interface LogServiceOptions {
@@ -17,7 +18,15 @@ export interface LogServiceOptions {
 }
 
 /** A service that can be ended: lines begun are written out, the FIFOs stay for the next one. */
-export type LogServiceHandle = LogService & { stop(): Promise<void> };
+export type LogServiceHandle = LogService & {
+  stop(): Promise<void>;
+  /**
+   * The streams of a container, to be watched.
+   *
+   * @throws CriError failedPrecondition when they aren't open
+   */
+  streamsOf(containerId: string): Promise<TappedStreams>;
+};
 
 /** Opens the service; nothing is read until a container is opened. */
 export function openLogService({ io, fifoDir, logDirs }: LogServiceOptions): LogServiceHandle {
@@ -92,6 +101,10 @@ class Logs implements LogServiceHandle {
     this.#logs.clear();
     await Promise.all(logs.map((log) => log.status === "fulfilled" ? log.value.stop() : undefined));
     await this.#deps.io.close();
+  }
+
+  streamsOf(containerId: string): Promise<TappedStreams> {
+    return this.#get(containerId);
   }
 
   async #get(containerId: string): Promise<ContainerLog> {

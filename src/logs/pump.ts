@@ -4,6 +4,7 @@ import type { LinuxIo } from "../linux/linux_io.ts";
 import { LineFramer, LineHeads, type StreamName } from "./format.ts";
 import type { LogFile } from "./log_file.ts";
 import type { Output } from "./output.ts";
+import type { Taps } from "./tap.ts";
 
 const log = logger("logs");
 
@@ -25,6 +26,7 @@ export interface PumpOptions {
   /** Undefined throws the output away. */
   readonly file: LogFile | undefined;
   readonly maxLineBytes: number;
+  readonly taps: Taps;
 }
 
 type Step = "more" | "later" | "end";
@@ -42,6 +44,8 @@ export class StreamPump {
   #isAttached = false;
   #isPumping = false;
   #isEnded = false;
+  /** Those who watch the output are waited for a moment, once it is written. */
+  #held: Promise<unknown> | undefined;
 
   constructor(o: PumpOptions) {
     this.#o = o;
@@ -93,30 +97,40 @@ export class StreamPump {
   /** Copies until nothing is there. Each batch waits its turn, so that streams share the thread. */
   async #copyAll(hangup: boolean): Promise<Step> {
     const { file } = this.#o;
-    if (file === undefined) return this.#discard(hangup);
     let step: Step = "more";
-    while (step === "more" && !this.#isEnded) step = await file.run(() => this.#copy(file, hangup));
+    while (step === "more" && !this.#isEnded) {
+      step = file === undefined
+        ? this.#discard(hangup)
+        : await file.run(() => this.#copy(file, hangup));
+      await this.#held;
+      this.#held = undefined;
+    }
     return step;
   }
 
   async #copy(file: LogFile, hangup: boolean): Promise<Step> {
     if (this.#isEnded) return "later";
-    const { io, space, stream, fd } = this.#o;
+    const { io, space, stream, fd, taps } = this.#o;
     const read = io.readFifo(fd, space.input);
     if (read === "later") return "later";
     // Without a hangup nobody has opened the FIFO yet.
     if (read === 0) return hangup ? "end" : "later";
+    const chunk = space.input.subarray(0, read);
+    this.#held = taps.take(stream, chunk);
     file.begin(space.output);
     const heads = new LineHeads(stream, io.nowNs());
-    this.#framer.frame(space.input.subarray(0, read), heads, space.output);
+    this.#framer.frame(chunk, heads, space.output);
     // What was not waited for goes back to the poller, or a flood would leave nobody else a turn.
     return await file.append(space.output) ? "more" : "later";
   }
 
   /** One read, then the others' turn. */
   #discard(hangup: boolean): Step {
-    const read = this.#o.io.readFifo(this.#o.fd, this.#o.space.input);
-    return read === 0 && hangup ? "end" : "later";
+    const { io, space, stream, fd, taps } = this.#o;
+    const read = io.readFifo(fd, space.input);
+    if (read === 0 && hangup) return "end";
+    if (read !== "later" && read > 0) this.#held = taps.take(stream, space.input.subarray(0, read));
+    return "later";
   }
 
   async #end(): Promise<void> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { FakeLinuxIo } from "../../tests/fakes/linux.ts";
 import { LogFile } from "./log_file.ts";
 import { Output } from "./output.ts";
+import { Taps } from "./tap.ts";
 import { StreamPump } from "./pump.ts";
 
 const FIFO = "/fifos/stdout";
@@ -13,7 +14,15 @@ function startPump({ io = new FakeLinuxIo(), discard = false } = {}) {
   file?.open();
   const space = { input: new Uint8Array(16), output: new Output() };
   const fd = io.openFifoForRead(FIFO);
-  const pump = new StreamPump({ io, space, stream: "stdout", fd, file, maxLineBytes: 100 });
+  const pump = new StreamPump({
+    io,
+    space,
+    stream: "stdout",
+    fd,
+    file,
+    maxLineBytes: 100,
+    taps: new Taps(),
+  });
   const log = () => io.text(LOG).replaceAll(/^\S+ stdout /gm, "");
   return { io, pump, file, log };
 }

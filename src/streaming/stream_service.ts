@@ -1,10 +1,12 @@
 /** Exec, attach and port-forward: the part that lives in the io compartment. */
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
-import type { CommandOptions, DrainLimits } from "../containers/streams.ts";
+import type { AttachOptions, CommandOptions, DrainLimits } from "../containers/streams.ts";
+import type { LogServiceHandle } from "../logs/log_service.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import { commandClient, serveOneClient, type SessionContext } from "./clients.ts";
 import type { CommandClient } from "./command_client.ts";
+import { serveAttached } from "./attach_session.ts";
 import { ExecSession } from "./exec_session.ts";
 import type { StreamListener } from "./listener.ts";
 import { ProtocolError } from "./protocol_error.ts";
@@ -17,6 +19,7 @@ export interface StreamsDeps {
   readonly io: LinuxIo;
   readonly fifoDir: string;
   readonly listener: StreamListener;
+  readonly logs: Pick<LogServiceHandle, "streamsOf">;
 }
 
 export class Streams {
@@ -57,6 +60,16 @@ export class Streams {
     { sessionId, exitCode, ...limits }: { sessionId: string; exitCode: number } & DrainLimits,
   ): Promise<void> {
     await this.#exec(sessionId).exited(exitCode, limits);
+  }
+
+  async serveAttach(
+    options: AttachOptions,
+    context: SessionContext,
+  ): Promise<void> {
+    const { io, logs } = this.#deps;
+    await this.#serveCommand("attach", { options, context }, async (client) => {
+      await serveAttached(client, { io, logs, options, context });
+    });
   }
 
   async #serveCommand(

@@ -1,6 +1,6 @@
 /** Checks of requests that run or reach into what runs, before anything is done. */
 import { invalidArgument } from "../../base/errors.ts";
-import type { ExecRequest, ExecSyncRequest } from "../../gen/cri/v1/api.ts";
+import type { AttachRequest, ExecRequest, ExecSyncRequest } from "../../gen/cri/v1/api.ts";
 import { checkId, checkNoNul, checkRange } from "./fields.ts";
 
 type Streams = Pick<ExecRequest, "stdin" | "stdout" | "stderr" | "tty">;
@@ -18,6 +18,12 @@ export function checkExecSync({ containerId, cmd, timeout }: ExecSyncRequest): v
 export function checkExec(request: ExecRequest): void {
   checkId("container_id", request.containerId);
   checkCommand(request.cmd);
+  checkStreams(request);
+}
+
+/** @throws CriError invalidArgument naming the field */
+export function checkAttach(request: AttachRequest): void {
+  checkId("container_id", request.containerId);
   checkStreams(request);
 }
 
