@@ -156,17 +156,19 @@ function basic(user: { username: string; password: string } | undefined): string
 export async function pushImage(
   origin: string,
   name: string,
-  { images, target, authorization }: {
+  { images, target, authorization, client }: {
     images: TestImage[];
     target: Blob;
     authorization?: string;
+    client?: Deno.HttpClient;
   },
 ): Promise<void> {
   const [repository = "", tag = "latest"] = name.split(":");
   const auth: Record<string, string> = authorization === undefined ? {} : { authorization };
+  const through = client === undefined ? {} : { client };
   const put = async (url: string, { bytes, mediaType }: Blob) => {
     const headers = { ...auth, "content-type": mediaType };
-    const answer = await fetch(url, { method: "PUT", headers, body: bytes });
+    const answer = await fetch(url, { method: "PUT", headers, body: bytes, ...through });
     if (!answer.ok) throw new Error(`PUT gives ${answer.status}: ${await answer.text()}`);
     await answer.body?.cancel();
   };
@@ -174,6 +176,7 @@ export async function pushImage(
     const started = await fetch(`${origin}/v2/${repository}/blobs/uploads/`, {
       method: "POST",
       headers: auth,
+      ...through,
     });
     await started.body?.cancel();
     const location = new URL(started.headers.get("location") ?? "", origin);

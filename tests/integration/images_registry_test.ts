@@ -109,7 +109,7 @@ Deno.test({
     "docker-registry with a password: right credentials pull, wrong and none are refused",
   ),
   async fn() {
-    const registry = await startDockerRegistry(HTPASSWD);
+    const registry = await startDockerRegistry({ htpasswd: HTPASSWD });
     try {
       const image = uniqueImage();
       const authorization = `Basic ${btoa("tester:secret")}`;

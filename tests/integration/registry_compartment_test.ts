@@ -1,12 +1,8 @@
 /** The registry compartment as a Worker with the permissions that the supervisor gives it. */
 import assert from "node:assert/strict";
-import { callChannel } from "../../src/compartments/channel.ts";
-import type { CompartmentMessage } from "../../src/compartments/start.ts";
-import { defaultConfig } from "../../src/config/load.ts";
 import { imagePuller, sandboxImages } from "../../src/images/puller.ts";
-import type { RegistryService } from "../../src/images/service.ts";
-import { computePermissions, workerPermissions } from "../../src/supervisor/permissions.ts";
 import { FakeRegistry } from "../fakes/registry.ts";
+import { startRegistryCompartment } from "../world/registry_compartment.ts";
 import { imagesWorld, inTime, SNAPSHOTTER, uniqueImage } from "../world/images.ts";
 
 const world = await imagesWorld(Deno.env.get("TEST_CONTAINERD"));
@@ -16,23 +12,11 @@ Deno.test("registry compartment: pulls, makes the built-in sandbox image, opens 
   await using registry = new FakeRegistry();
   const image = uniqueImage();
   registry.addImage("app:1", image);
-  const base = defaultConfig();
-  const containerd = { ...base.containerd, address: world.address };
-  const importDir = `${world.dir}/import`;
-  const config = { ...base, containerd, images: { ...base.images, import_dir: importDir } };
-  const worker = new Worker(new URL("../../src/compartments/registry.ts", import.meta.url), {
-    type: "module",
-    deno: { permissions: workerPermissions(computePermissions(config, []).registry) },
+  const compartment = await startRegistryCompartment(world.address, {
+    import_dir: `${world.dir}/import`,
   });
-  const { port1, port2 } = new MessageChannel();
   try {
-    const log = { level: "error" as const, format: "text" as const };
-    worker.postMessage({ kind: "start", config, ports: { server: port2 }, log }, [port2]);
-    const { promise, resolve } = Promise.withResolvers<CompartmentMessage>();
-    worker.onmessage = ({ data }) => resolve(data);
-    assert.deepEqual(await promise, { kind: "ready" });
-
-    const remote = callChannel<RegistryService>(port1, "registry");
+    const { remote } = compartment;
     const puller = imagePuller({ registry: remote, store: world.store });
     const told: string[] = [];
     const request = { reference: `${registry.host}/app:1`, snapshotter: SNAPSHOTTER };
@@ -59,7 +43,6 @@ Deno.test("registry compartment: pulls, makes the built-in sandbox image, opens 
     const forbidden = { path: "/etc/shadow", snapshotter: SNAPSHOTTER };
     await assert.rejects(remote.importArchive(forbidden), /Cannot open \/etc\/shadow/);
   } finally {
-    port1.close();
-    worker.terminate();
+    compartment.stop();
   }
 });

@@ -1,4 +1,4 @@
-/** Debian's docker-registry on loopback, with or without a password. */
+/** Debian's docker-registry on loopback, with or without a password and TLS. */
 import { delay } from "./delay.ts";
 
 export interface RunningRegistry {
@@ -20,8 +20,16 @@ export async function hasDockerRegistry(): Promise<boolean> {
   }
 }
 
-/** @param htpasswd a line of an htpasswd file with a bcrypt hash */
-export async function startDockerRegistry(htpasswd?: string): Promise<RunningRegistry> {
+export interface DockerRegistryOptions {
+  /** A line of an htpasswd file with a bcrypt hash. */
+  htpasswd?: string;
+  /** Paths; with `clientCa` clients must show a certificate of that authority. */
+  tls?: { cert: string; key: string; clientCa?: string };
+}
+
+export async function startDockerRegistry(
+  { htpasswd, tls }: DockerRegistryOptions = {},
+): Promise<RunningRegistry> {
   const dir = await Deno.makeTempDir({ prefix: "registry-" });
   const port = freePort();
   const auth = htpasswd === undefined
@@ -35,8 +43,9 @@ log: {level: error}
 storage:
   filesystem: {rootdirectory: ${dir}/data}
   delete: {enabled: true}
-http: {addr: "127.0.0.1:${port}"}
-${auth}`,
+http:
+  addr: "127.0.0.1:${port}"
+${tlsLines(tls)}${auth}`,
   );
   const child = new Deno.Command("/usr/bin/docker-registry", {
     args: ["serve", `${dir}/config.yml`],
@@ -44,13 +53,13 @@ ${auth}`,
     stdout: "null",
     stderr: "null",
   }).spawn();
-  const origin = `http://127.0.0.1:${port}`;
+  const origin = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   const cleanUp = async () => {
     child.kill("SIGKILL");
     await child.status;
     await Deno.remove(dir, { recursive: true });
   };
-  for (const until = Date.now() + READY_TIMEOUT_MS; !await answers(origin); await delay(50)) {
+  for (const until = Date.now() + READY_TIMEOUT_MS; !await answers(port); await delay(50)) {
     if (Date.now() < until) continue;
     await cleanUp();
     throw new Error("docker-registry didn't come up");
@@ -63,9 +72,15 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-async function answers(origin: string): Promise<boolean> {
+function tlsLines(tls: DockerRegistryOptions["tls"]): string {
+  if (tls === undefined) return "";
+  const clients = tls.clientCa === undefined ? "" : `    clientcas: [${tls.clientCa}]\n`;
+  return `  tls:\n    certificate: ${tls.cert}\n    key: ${tls.key}\n${clients}`;
+}
+
+async function answers(port: number): Promise<boolean> {
   try {
-    await (await fetch(`${origin}/v2/`)).body?.cancel();
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
     return true;
   } catch {
     return false;
