@@ -35,25 +35,34 @@ export function knownAccounts(deps: AccountsDeps, image: Image): Accounts | unde
   return deps.accounts.get(image.chainId);
 }
 
-/** Mounts a fresh root filesystem read-only for a moment and reads its accounts. */
-export async function lookUpAccounts(
+/** Mounts a fresh root filesystem read-only for a moment. */
+export async function withRootfs<T>(
   deps: AccountsDeps,
-  { id, image, rootfs }: { id: ContainerId; image: Image; rootfs: Mount[] },
-): Promise<Accounts> {
+  { id, rootfs }: { id: ContainerId; rootfs: Mount[] },
+  work: (root: string) => Promise<T>,
+): Promise<T> {
   const target = lookupDir(deps.settings, id);
   await Deno.mkdir(target, { recursive: true, mode: 0o700 });
   try {
     deps.linux.mountAll(rootfs.map(readOnly), target);
-    const [passwd = "", group = ""] = await Promise.all([
-      deps.linux.readInRoot(target, "/etc/passwd", MAX_BYTES),
-      deps.linux.readInRoot(target, "/etc/group", MAX_BYTES),
-    ]);
-    const accounts = { passwd, group };
-    remember(deps.accounts, image.chainId, accounts);
-    return accounts;
+    return await work(target);
   } finally {
     await endLookup(deps, id);
   }
+}
+
+/** Reads the accounts of an image below its root, and keeps them. */
+export async function readAccounts(
+  deps: AccountsDeps,
+  { image, root }: { image: Image; root: string },
+): Promise<Accounts> {
+  const [passwd = "", group = ""] = await Promise.all([
+    deps.linux.readInRoot(root, "/etc/passwd", MAX_BYTES),
+    deps.linux.readInRoot(root, "/etc/group", MAX_BYTES),
+  ]);
+  const accounts = { passwd, group };
+  remember(deps.accounts, image.chainId, accounts);
+  return accounts;
 }
 
 /** Takes the moment's mount away; gone is done. */

@@ -3,14 +3,15 @@
  *
  *   1  check the pod and the image, reserve the name    undo: release the name
  *   2  record the container in containerd               undo: delete the record
- *   3  its root filesystem, folder and user             undo: remove them
+ *   3  its root filesystem, folder, images and user     undo: remove them
  *   ·  publish: Created
  *
  * The runtime spec needs the user, and the user needs the image's own passwd file. That is read once
- * an image; the first container of an image is recorded with an empty spec that is filled in then.
+ * an image; the first container of an image is recorded with an empty spec that is filled in then,
+ * and so is one with volumes of its image or mounted images.
  */
 import { both } from "../base/both.ts";
-import { CriError, during, isKind } from "../base/errors.ts";
+import { CriError, during } from "../base/errors.ts";
 import type { Flights } from "../base/flights.ts";
 import { removePath } from "../base/gone.ts";
 import type { ContainerId } from "../base/id.ts";
@@ -19,29 +20,43 @@ import { Operation } from "../base/operation.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Mount } from "../containerd/mount.ts";
 import { CreateContainerRequest } from "../gen/cri/v1/api.ts";
+import type { MountSource } from "../oci/input.ts";
 import type { Container } from "../state/containers.ts";
 import { containerDir } from "../state/folders.ts";
 import { SPEC_TYPE } from "../state/labels.ts";
 import type { NameRegistry } from "../state/names.ts";
 import { podName } from "../state/sandboxes.ts";
-import { type AccountsDeps, endLookup, knownAccounts, lookUpAccounts } from "./accounts.ts";
+import {
+  type AccountsDeps,
+  endLookup,
+  knownAccounts,
+  readAccounts,
+  withRootfs,
+} from "./accounts.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
+import { type ImageMountDeps, isImageMount, mountImages, unmountImages } from "./image_mounts.ts";
+import { findSources, type SourcesDeps } from "./mount_sources.ts";
 import { makePlan, type Plan, type PlanDeps, specPlan } from "./plan.ts";
 import { deleteContainerRecord, EMPTY_SPEC, recordContainer } from "./record.ts";
-import { removeSnapshot } from "./snapshot.ts";
+import { onUnpacked, removeSnapshot } from "./snapshot.ts";
 import { buildContainerSpec, type BuiltSpec, type SpecDeps } from "./spec.ts";
 import { snapshotLabels } from "./user_namespace.ts";
-import { makeVolumes } from "./volumes.ts";
+import { fillVolumes, makeVolumes, type VolumeDeps, volumesOf } from "./volumes.ts";
 
 const log = logger("containers");
 
-export type CreateDeps = PlanDeps & SpecDeps & AccountsDeps & {
-  readonly containerd: Pick<Containerd, "containers" | "snapshots">;
-  readonly names: NameRegistry;
-  readonly containerFlights: Flights<ContainerId>;
-  /** Unpacks an image that another client of containerd stored without unpacking it. */
-  unpackImage(name: string, snapshotter: string, signal: AbortSignal): Promise<void>;
-};
+export type CreateDeps =
+  & PlanDeps
+  & SpecDeps
+  & AccountsDeps
+  & SourcesDeps
+  & ImageMountDeps
+  & VolumeDeps
+  & {
+    readonly containerd: Pick<Containerd, "containers" | "snapshots">;
+    readonly names: NameRegistry;
+    readonly containerFlights: Flights<ContainerId>;
+  };
 
 /**
  * Makes a container in a ready pod. The same request again joins the one in progress.
@@ -73,14 +88,19 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
     await op.step("reserve the name", () => deps.names.reserve(metadata.name, id), () => {
       deps.names.release(id);
     });
-    const accounts = knownAccounts(deps, plan.image);
-    const early = accounts && await buildContainerSpec(deps, specPlan(deps, plan, accounts));
+    const mountSources = await op.step(
+      "look at what it mounts",
+      () => findSources(deps, metadata.config, op.signal),
+    );
+    const accounts = needsRootfs(deps, plan) ? undefined : knownAccounts(deps, plan.image);
+    const early = accounts &&
+      await buildContainerSpec(deps, specPlan(deps, plan, { accounts, mountSources }));
     await op.step(
       "record the container",
       () => recordContainer(deps, { ...plan, spec: early?.bytes ?? EMPTY_SPEC }, op.signal),
       (signal) => deleteContainerRecord(deps, id, signal),
     );
-    const [rootfs] = await both(
+    const [rootfs, images] = await both(
       op.signal,
       (signal) =>
         op.step(
@@ -88,17 +108,16 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
           () => prepareRootfs(deps, plan, signal),
           (signal) => removeSnapshot(deps, container, signal),
         ),
-      () =>
-        op.step(
-          "write the checkpoint",
-          () => makeFolder(deps, plan),
-          () => removePath(containerDir(deps.settings, id)),
-        ),
+      (signal) => makeFiles(deps, op, { plan, signal }),
     );
+    const sources = mountSources.map((source, index) => {
+      const path = images.get(index);
+      return path === undefined ? source : { path };
+    });
     const { user } = early ??
       await op.step(
-        "look up the user",
-        () => completeSpec(deps, { plan, rootfs }, op.signal),
+        "look into the image",
+        () => completeSpec(deps, { plan, rootfs, mountSources: sources }, op.signal),
         () => endLookup(deps, id),
       );
     if (deps.sandboxes.find(pod.id)?.state.kind !== "ready") {
@@ -118,6 +137,12 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
   }
 }
 
+/** Whether there is more to look for in the image than its accounts, or the spec needs more. */
+function needsRootfs(deps: CreateDeps, { container, image }: Plan): boolean {
+  return container.metadata.config.mounts.some(isImageMount) ||
+    volumesOf(deps.settings, { container, image }).length > 0;
+}
+
 async function prepareRootfs(
   deps: CreateDeps,
   { container, pod, image }: Plan,
@@ -126,32 +151,46 @@ async function prepareRootfs(
   const { snapshotter, snapshotKey } = container;
   const snapshots = deps.containerd.snapshots(snapshotter);
   const labels = snapshotLabels(pod.metadata.config);
-  const prepare = () => snapshots.prepare(snapshotKey, image.chainId, labels, { signal });
-  try {
-    return await prepare();
-  } catch (error) {
-    const [name] = image.names;
-    if (!isKind(error, "notFound") || name === undefined) throw error;
-    await deps.unpackImage(name, snapshotter, signal);
-    return await prepare();
-  }
+  const make = () => snapshots.prepare(snapshotKey, image.chainId, labels, { signal });
+  return await onUnpacked(deps, { image, snapshotter, make }, signal);
 }
 
-async function makeFolder(deps: CreateDeps, { container, image }: Plan): Promise<void> {
-  const { id, createdAtNs, state } = container;
-  await Deno.mkdir(containerDir(deps.settings, id), { recursive: true, mode: 0o711 });
-  await makeVolumes(deps.settings, { container, image });
-  await writeCheckpoint(deps.settings, id, { createdAtNs, state });
+/** The container's folder and the images that it mounts, by their places among its mounts. */
+async function makeFiles(
+  deps: CreateDeps,
+  op: Operation,
+  { plan: { container, image }, signal }: { plan: Plan; signal: AbortSignal },
+): Promise<Map<number, string>> {
+  const { id, createdAtNs, state, metadata } = container;
+  await op.step("write the checkpoint", async () => {
+    await Deno.mkdir(containerDir(deps.settings, id), { recursive: true, mode: 0o711 });
+    await makeVolumes(deps.settings, { container, image });
+    await writeCheckpoint(deps.settings, id, { createdAtNs, state });
+  }, () => removePath(containerDir(deps.settings, id)));
+  if (!metadata.config.mounts.some(isImageMount)) return new Map();
+  return await op.step(
+    "mount its images",
+    () => mountImages(deps, container, signal),
+    (signal) => unmountImages(deps, container, signal),
+  );
 }
 
 async function completeSpec(
   deps: CreateDeps,
-  { plan, rootfs }: { plan: Plan; rootfs: Mount[] },
+  { plan, rootfs, mountSources }: {
+    plan: Plan;
+    rootfs: Mount[];
+    mountSources: readonly MountSource[];
+  },
   signal: AbortSignal,
 ): Promise<BuiltSpec> {
-  const { id } = plan.container;
-  const accounts = await lookUpAccounts(deps, { id, image: plan.image, rootfs });
-  const built = await buildContainerSpec(deps, specPlan(deps, plan, accounts));
+  const { container, image } = plan;
+  const { id } = container;
+  const accounts = await withRootfs(deps, { id, rootfs }, async (root) => {
+    await fillVolumes(deps, { container, image, root }, signal);
+    return knownAccounts(deps, image) ?? await readAccounts(deps, { image, root });
+  });
+  const built = await buildContainerSpec(deps, specPlan(deps, plan, { accounts, mountSources }));
   const spec = { typeUrl: SPEC_TYPE, value: built.bytes };
   await deps.containerd.containers.update({ id, spec }, ["spec"], { signal });
   return built;

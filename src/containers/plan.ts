@@ -9,6 +9,7 @@ import {
 } from "../gen/cri/v1/api.ts";
 import type { Image } from "../images/image.ts";
 import type { ImageStore } from "../images/store.ts";
+import type { MountSource } from "../oci/input.ts";
 import type { Accounts } from "../oci/user.ts";
 import type { Container, ContainerStore } from "../state/containers.ts";
 import { containerName } from "../state/names.ts";
@@ -90,20 +91,26 @@ function stopSignal(config: ContainerConfig, image: Image): string {
   return Signal[config.stopSignal] ?? "";
 }
 
-/** What the spec is built from, once the image's accounts are known. */
+/** What is found out on the way. */
+export interface Found {
+  readonly accounts: Accounts;
+  /** Of all mounts of the request. */
+  readonly mountSources: readonly MountSource[];
+}
+
+/** What the spec is built from, once all is found. */
 export function specPlan(
   deps: PlanDeps,
   { container, pod, image, runtime }: Plan,
-  accounts: Accounts,
+  { accounts, mountSources }: Found,
 ): SpecPlan {
-  const { config } = container.metadata;
   return {
     container,
     image,
     accounts,
     pod: podFacts(deps, pod),
     runtime: runtimeFacts(runtime),
-    mountSources: config.mounts.map(({ hostPath }) => ({ path: hostPath })),
+    mountSources,
     volumes: volumesOf(deps.settings, { container, image }),
     targetPid: targetPid(deps, container),
   };

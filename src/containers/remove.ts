@@ -15,6 +15,7 @@ import type { NameRegistry } from "../state/names.ts";
 import { endLookup } from "./accounts.ts";
 import type { ExitedDeps } from "./exited.ts";
 import { deleteContainerRecord } from "./record.ts";
+import { unmountImages } from "./image_mounts.ts";
 import { removeSnapshot } from "./snapshot.ts";
 import { killContainer } from "./stop.ts";
 import { deleteTask, endTask } from "./task.ts";
@@ -67,6 +68,7 @@ async function removeLocked(
         removeSnapshot(deps, container, signal),
         deps.logs.close({ containerId: id }),
         endLookup(deps, id),
+        unmountImages(deps, container, signal),
         removePath(containerStateDir(deps.settings, id)),
       ]));
     await op.step("delete its record", () => deleteContainerRecord(deps, id, signal));

@@ -13,8 +13,8 @@ import { type ProfileDeps, readSeccompProfile } from "./seccomp_profile.ts";
 export interface SpecDeps {
   readonly host: HostFacts;
   readonly linux: ProfileDeps["linux"] & {
-    /** The device node at a path; undefined when there is none. */
-    device(path: string): SpecDevice | undefined;
+    /** The device node at a path, or those below a folder. */
+    devicesAt(path: string): SpecDevice[];
   };
 }
 
@@ -51,17 +51,12 @@ export async function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): Promis
     targetPid: plan.targetPid,
     mountSources: plan.mountSources,
     volumes: plan.volumes,
-    devices: config.devices.map(({ hostPath }) => nodesAt(deps, hostPath)),
+    devices: config.devices.map(({ hostPath }) => deps.linux.devicesAt(hostPath)),
     runtime: plan.runtime,
     host: deps.host,
     seccompProfile: await readSeccompProfile(deps, config.linux?.securityContext),
   });
   return { bytes: encodeSpec(spec), user: toCriUser(user) };
-}
-
-function nodesAt({ linux }: SpecDeps, hostPath: string): SpecDevice[] {
-  const node = linux.device(hostPath);
-  return node === undefined ? [] : [node];
 }
 
 const storedSpec = v.object({

@@ -27,8 +27,15 @@ const NOT_HANDED_ON = new Set([
   "/dev/.udev",
 ]);
 
-/** The device at a path, through links; undefined when there is none. */
-export function device(libc: ServerLibc, path: string): Device | undefined {
+/** The device at a path, through links, or those below a folder. */
+export function devicesAt(libc: ServerLibc, path: string): Device[] {
+  const node = device(libc, path);
+  if (node !== undefined) return [node];
+  const isFolder = stat(libc, { path, followLinks: true })?.kind === "folder";
+  return isFolder ? devices(libc, path) : [];
+}
+
+function device(libc: ServerLibc, path: string): Device | undefined {
   const found = stat(libc, { path, followLinks: true });
   if (found === undefined) return undefined;
   const { kind, mode, major, minor, uid, gid } = found;

@@ -41,6 +41,20 @@ export function readInRoot(
   }
 }
 
+/**
+ * The path without links of what lies at a path below `root`; undefined when nothing does. It holds
+ * as long as nobody changes what is below the root.
+ */
+export function findInRoot(libc: ServerLibc, root: string, path: string): string | undefined {
+  const walk = new Walk(libc, root);
+  try {
+    const found = walk.find(path);
+    return found === undefined ? undefined : readLink(libc, `/proc/self/fd/${found}`);
+  } finally {
+    walk.close();
+  }
+}
+
 /** The way from a root down to a file, as open folders. */
 class Walk {
   readonly #libc: ServerLibc;

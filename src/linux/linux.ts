@@ -1,10 +1,10 @@
 /** What the server compartment gets from the kernel. A fake stands in for it in tests. */
 import { capabilitiesOf } from "./capabilities.ts";
-import { type Device, device, devices } from "./devices.ts";
+import { type Device, devices, devicesAt } from "./devices.ts";
 import { listFolder, readFile, readFileIfAny } from "./files.ts";
-import { readInRoot } from "./in_root.ts";
+import { findInRoot, readInRoot } from "./in_root.ts";
 import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
-import { mountPointsUnder } from "./mountinfo.ts";
+import { mountPointsUnder, type Sharing, sharingAt } from "./mountinfo.ts";
 import {
   bindMount,
   type BindOptions,
@@ -14,8 +14,10 @@ import {
   type TmpfsOptions,
   unmount,
 } from "./mounts.ts";
+import { makeLink, resolveHostPath } from "./host_path.ts";
 import { isNetns, pinNetns, pinNetnsOf, type SocketPair, socketsIn, unpinNetns } from "./netns.ts";
 import { endOrphanedShims } from "./shims.ts";
+import { type OpenFiles, openFilesOf } from "./open_files.ts";
 import { type FileSystemSpace, statfs } from "./statfs.ts";
 import { SERVER_SYMBOLS } from "./symbols.ts";
 
@@ -66,6 +68,8 @@ export interface Linux {
   readFile(path: string, maxBytes?: number): string;
   /** The same of at most 64 KiB, quickly; undefined when it can't be read. */
   readFileIfAny(path: string): string | undefined;
+  /** What a process has open; undefined for one that has ended. */
+  openFilesOf(pid: number): OpenFiles | undefined;
   /** Names in a folder. @throws CriError notFound */
   listFolder(path: string): string[];
   /**
@@ -75,8 +79,22 @@ export interface Linux {
    * @throws CriError resourceExhausted for a file over `maxBytes`
    */
   readInRoot(root: string, path: string, maxBytes: number): Promise<string | undefined>;
-  /** The device node at a path, through links; undefined when there is none. */
-  device(path: string): Device | undefined;
+  /**
+   * The path without links of what lies at a path below a root, with links followed inside that
+   * root only; undefined when nothing does.
+   */
+  findInRoot(root: string, path: string): string | undefined;
+  /**
+   * A path of the node without links; a folder is made where nothing is. It waits as long as the
+   * path's file system does.
+   */
+  resolveHostPath(path: string): Promise<string>;
+  /** Makes a symbolic link: Deno lets nobody do so who may not write everywhere. */
+  makeLink(target: string, path: string): void;
+  /** How the mount that a path lies on shares its changes with others. */
+  sharingAt(path: string): Sharing;
+  /** The device node at a path, through links, or those below a folder. */
+  devicesAt(path: string): Device[];
   /** The node's devices, as a privileged container gets them. */
   devices(): Device[];
   /**
@@ -115,10 +133,15 @@ export function linuxOn(libc: ServerLibc): Linux {
     effectiveCapabilities: () => capabilitiesOf(readFile(libc, "/proc/thread-self/status")),
     readFile: (path, maxBytes) => readFile(libc, path, maxBytes),
     readFileIfAny: (path) => readFileIfAny(libc, path),
+    openFilesOf: (pid) => openFilesOf(libc, pid),
     listFolder: (path) => listFolder(libc, path),
     // deno-lint-ignore require-await -- so that its errors reject
     readInRoot: async (root, path, maxBytes) => readInRoot(libc, root, { path, maxBytes }),
-    device: (path) => device(libc, path),
+    findInRoot: (root, path) => findInRoot(libc, root, path),
+    resolveHostPath: (path) => resolveHostPath(libc, path),
+    makeLink: (target, path) => makeLink(libc, target, path),
+    sharingAt: (path) => sharingAt(readFile(libc, "/proc/self/mountinfo"), path),
+    devicesAt: (path) => devicesAt(libc, path),
     devices: () => devices(libc),
     endOrphanedShims: (address) => endOrphanedShims(libc, address),
   };

@@ -15,12 +15,19 @@ const ADDRESS = "usize";
 const DEFINITIONS = {
   open: { parameters: [PATH, "i32", "u32"], result: FD },
   openat: { parameters: [FD, PATH, "i32", "u32"], result: FD },
+  openLater: {
+    name: "open",
+    parameters: [ADDRESS, "i32", "u32"],
+    result: FD,
+    nonblocking: true,
+  },
   close: { parameters: [FD], result: "i32" },
   read: { parameters: [FD, "buffer", "usize"], result: "isize" },
   readlinkat: { parameters: [FD, PATH, "buffer", "usize"], result: "isize" },
   statx: { parameters: [FD, PATH, "i32", "u32", "buffer"], result: "i32" },
   statfs: { parameters: [PATH, "buffer"], result: "i32" },
   mkdirat: { parameters: [FD, PATH, "u32"], result: "i32" },
+  symlinkat: { parameters: [PATH, FD, PATH], result: "i32" },
   unlinkat: { parameters: [FD, PATH, "i32"], result: "i32" },
   opendir: { parameters: [PATH], result: ADDRESS },
   readdir: { parameters: [ADDRESS], result: ADDRESS },
@@ -86,6 +93,12 @@ const COMMON = [
 /** Namespaces, mounts, the end of lost shims, and looking at /proc, /sys, /dev and images' files. */
 export const SERVER_SYMBOLS = choose(
   ...COMMON,
+  "openLater",
+  "malloc",
+  "free",
+  "copyIn",
+  "mkdirat",
+  "symlinkat",
   "statx",
   "statfs",
   "unlinkat",

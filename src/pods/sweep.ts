@@ -24,6 +24,7 @@ export async function sweepOrphans(deps: SweepDeps): Promise<void> {
   await sweep(deps, `${stateDir}/sandboxes`, isPod);
   await sweep(deps, `${rootDir}/sandboxes`, isPod);
   await sweep(deps, `${rootDir}/containers`, isContainer);
+  await sweep(deps, `${stateDir}/images`, isContainer);
   // Only mounted while a container is made, and nothing is being made yet.
   await sweep(deps, `${stateDir}/lookup`, () => false);
 }

@@ -26,6 +26,10 @@ export const containerStateDir = (roots: Roots, id: ContainerId): string =>
 /** The FIFOs of a container's stdio. */
 export const stdioDir = (roots: Roots, id: ContainerId): string => `${roots.stateDir}/io/${id}`;
 
+/** Where the images that a container mounts are mounted. */
+export const imageMountsDir = (roots: Roots, id: ContainerId): string =>
+  `${roots.stateDir}/images/${id}`;
+
 /** Where a root filesystem is mounted for a moment, to look up users. */
 export const lookupDir = (roots: Roots, id: ContainerId): string =>
   `${roots.stateDir}/lookup/${id}`;

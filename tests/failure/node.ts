@@ -175,7 +175,7 @@ export class Daemon {
 
   #call(name: string, work: () => unknown): unknown {
     // The kernel answers at once and a list is a stream; everybody else's errors are rejections.
-    const isSync = (name.startsWith("linux.") && name !== "linux.readInRoot") ||
+    const isSync = (name.startsWith("linux.") && !/readInRoot|resolveHostPath/.test(name)) ||
       name === "containers.list";
     return isSync ? this.#callSync(name, work) : this.#callAsync(name, work);
   }
@@ -262,7 +262,11 @@ function linuxOf({ netns, mounts }: Node): Deps["linux"] {
     unmount: (target) => void mounts.delete(target),
     mountsUnder: (prefix) => [...mounts].filter((path) => path.startsWith(prefix)),
     readInRoot: () => Promise.resolve(undefined),
-    device: () => undefined,
+    devicesAt: () => [],
+    findInRoot: () => undefined,
+    makeLink: () => {},
+    resolveHostPath: (path) => Promise.resolve(path),
+    sharingAt: () => "shared",
   };
 }
 

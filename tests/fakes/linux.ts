@@ -123,6 +123,10 @@ export class FakeLinux implements Linux {
     return this.files.get(path);
   }
 
+  openFilesOf(): undefined {
+    return undefined;
+  }
+
   listFolder(path: string): string[] {
     const below = [...this.files.keys()].filter((file) => file.startsWith(`${path}/`));
     return [...new Set(below.map((file) => file.slice(path.length + 1).split("/")[0] ?? ""))];
@@ -133,8 +137,25 @@ export class FakeLinux implements Linux {
     return Promise.try(() => this.#call("readInRoot", () => this.files.get(name)));
   }
 
-  device(path: string): Device | undefined {
-    return this.nodes.find((node) => node.path === path);
+  /** The fake has no links. */
+  findInRoot(root: string, path: string): string {
+    return `${root}${path}`;
+  }
+
+  resolveHostPath(path: string): Promise<string> {
+    return Promise.resolve(path);
+  }
+
+  makeLink(): never {
+    throw new CriError("unimplemented", "The fake has no links");
+  }
+
+  sharingAt(_path: string): "shared" {
+    return "shared";
+  }
+
+  devicesAt(path: string): Device[] {
+    return this.nodes.filter((node) => node.path === path || node.path.startsWith(`${path}/`));
   }
 
   /** Shims are containerd's, which has none that it doesn't know. */

@@ -15,11 +15,16 @@ export interface TestImage {
 }
 
 export interface TestFile {
+  /** A folder's ends with a slash. */
   path: string;
   mode?: number;
   content: Uint8Array | string;
   /** Another file of the layer that this is a hard link to. */
   linkTo?: string;
+  /** What it points to as a symbolic link. */
+  symlinkTo?: string;
+  uid?: number;
+  gid?: number;
 }
 
 export type Compression = "gzip" | "zstd" | "none";
@@ -114,7 +119,7 @@ export async function busyboxFiles(): Promise<TestFile[]> {
   return [{ path: "bin/busybox", content }, ...links].map((file) => ({ ...file, mode: 0o755 }));
 }
 
-/** A ustar archive of plain files and hard links. */
+/** A ustar archive of plain files, folders and links. */
 export function tar(files: TestFile[]): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   for (const file of files) {
@@ -133,25 +138,33 @@ export function tar(files: TestFile[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-function header({ path, mode = 0o644, linkTo }: TestFile, size: number): Uint8Array {
+function header(file: TestFile, size: number): Uint8Array {
+  const { path, mode = 0o644, linkTo, symlinkTo, uid = 0, gid = 0 } = file;
   const block = new Uint8Array(512);
   const put = (at: number, text: string) => block.set(new TextEncoder().encode(text), at);
   const octal = (at: number, value: number, digits: number) =>
     put(at, value.toString(8).padStart(digits, "0"));
   put(0, path);
   octal(100, mode, 7);
-  octal(108, 0, 7);
-  octal(116, 0, 7);
+  octal(108, uid, 7);
+  octal(116, gid, 7);
   octal(124, size, 11);
   octal(136, 0, 11);
   put(148, "        ");
-  put(156, linkTo === undefined ? "0" : "1");
-  put(157, linkTo ?? "");
+  put(156, typeOf(file));
+  put(157, linkTo ?? symlinkTo ?? "");
   put(257, "ustar\u000000");
   const sum = block.reduce((total, byte) => total + byte, 0);
   octal(148, sum, 6);
   block[154] = 0;
   return block;
+}
+
+/** ustar's types of entries. */
+function typeOf({ path, linkTo, symlinkTo }: TestFile): string {
+  if (linkTo !== undefined) return "1";
+  if (symlinkTo !== undefined) return "2";
+  return path.endsWith("/") ? "5" : "0";
 }
 
 function pack(bytes: Uint8Array, compression: Compression): Uint8Array {

@@ -195,9 +195,9 @@ linuxTest(
       uid: 0,
       gid: 0,
     };
-    assert.deepEqual(linux.device("/dev/zero"), zero);
+    assert.deepEqual(linux.devicesAt("/dev/zero"), [zero]);
     assert.deepEqual(linux.devices().find((node) => node.path === "/dev/zero"), zero);
-    assert.equal(linux.device(dir), undefined);
+    assert.deepEqual(linux.devicesAt(dir), []);
     assert(linux.effectiveCapabilities().has("CAP_SYS_ADMIN"));
   },
 );
