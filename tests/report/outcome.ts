@@ -46,15 +46,21 @@ export function ofDenoTest({ code, output }: Ended): Outcome {
   };
 }
 
+const SKIP = "SKIP ";
+
 /** A suite that prints FAIL and SKIP lines and ends with `N passed, N failed, N skipped`. */
 export function ofSuite({ code, output }: Ended): Outcome {
   const last = [...output.matchAll(/^(\d+) passed, (\d+) failed, (\d+) skipped$/gm)].at(-1);
   if (last === undefined) return ofCommand({ code: code === 0 ? 1 : code, output });
   const [passed, failed, skipped] = [Number(last[1]), Number(last[2]), Number(last[3])];
-  const skips = output.split("\n").filter((line) => /^\s*SKIP\b/.test(line));
+  const lines = output.split("\n");
+  const skips = lines.filter((line) => line.startsWith(SKIP)).map((line) =>
+    line.slice(SKIP.length)
+  );
   while (skips.length < skipped) skips.push("a test that the suite gave no reason for");
   const broken = code !== 0 && failed === 0 ? 1 : 0;
-  const failures = failed + broken > 0 ? lastLines(output) : "";
+  const rest = lines.filter((line) => !line.startsWith(SKIP)).join("\n");
+  const failures = failed + broken > 0 ? lastLines(rest) : "";
   return { passed, failed: failed + broken, skips, failures };
 }
 

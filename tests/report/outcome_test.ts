@@ -51,7 +51,7 @@ Deno.test("ofSuite() reads counts and SKIP lines", () => {
   assert.deepEqual(ofSuite({ code: 0, output }), {
     passed: 7,
     failed: 0,
-    skips: ["SKIP seccomp: no support"],
+    skips: ["seccomp: no support"],
     failures: "",
   });
   assert.equal(ofSuite({ code: 0, output: "died" }).failed, 1);
