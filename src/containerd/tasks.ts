@@ -120,8 +120,8 @@ function lifecycle(
     start: async (id, o) =>
       (await channel.unary(calls.START, { containerId: id, execId: "" }, o)).pid,
     kill: async (id, signal, o) => {
-      const all = o?.all ?? false;
-      await channel.unary(calls.KILL, { ...processOf(id, o), signal, all }, o);
+      const request = { ...processOf(id, o), signal, all: o?.all ?? false };
+      await orGone(channel, request, channel.unary(calls.KILL, request, o));
     },
     delete: (id, o) => deleteTask(channel, id, o),
     get: async (id, o) => {
@@ -131,10 +131,29 @@ function lifecycle(
     list: async (o) =>
       (await channel.unary(calls.LIST, { filter: "" }, o)).tasks.map((p) => toInfo(p, "")),
     wait: async (id, o) => {
-      const { exitStatus, exitedAt } = await channel.unary(calls.WAIT, processOf(id, o), o);
+      const request = processOf(id, o);
+      const waiting = channel.unary(calls.WAIT, request, o);
+      const { exitStatus, exitedAt } = await orGone(channel, request, waiting);
       return toExit({ pid: 0, exitStatus, exitedAt });
     },
   };
+}
+
+/**
+ * The answer to a call. A shim that lets go of its task meanwhile closes the connection under it,
+ * which 1.6 tells as UNKNOWN: whether the task is gone is asked again then.
+ */
+async function orGone<T>(
+  channel: Calls,
+  { containerId, execId }: { containerId: string; execId: string },
+  answer: Promise<T>,
+): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isKind(error, "internal")) await channel.unary(calls.GET, { containerId, execId });
+    throw error;
+  }
 }
 
 async function deleteTask(channel: Calls, id: string, o?: CallOptions): Promise<Exit> {
