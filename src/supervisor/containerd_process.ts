@@ -160,6 +160,14 @@ const LogLine = v.pipe(
 /** A longer line of containerd's log is cut. */
 const MAX_LINE_CHARS = 65_536;
 
+/** What 1.x warns of in the ordinary course of things: the end of every shim. */
+const ORDINARY = /^(?:cleaning up after shim disconnected|cleanup warnings )/;
+
+/** How important a line of containerd's log really is. */
+export function levelOf({ level, msg }: { level: string; msg: string }): string {
+  return ORDINARY.test(msg) ? "debug" : level;
+}
+
 async function forwardLog(
   stderr: ReadableStream<Uint8Array<ArrayBuffer>>,
   onError: (message: string) => void,
@@ -185,9 +193,9 @@ function forwardLine(line: string, onError: (message: string) => void): void {
     onError(line);
     return log.warn("containerd: {line}", { line });
   }
-  const { level, msg, time: _time, ...fields } = parsed.output;
+  const { msg, time: _time, ...fields } = parsed.output;
   const properties = { ...fields, line: msg };
-  switch (level) {
+  switch (levelOf(parsed.output)) {
     case "trace":
       return log.trace("containerd: {line}", properties);
     // A line for every event of every container: of interest to who looks for a fault only.
