@@ -112,6 +112,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     podLocks: new KeyedLock<SandboxId>(),
     containerFlights: new Flights<ContainerId>(),
     containerLocks: new KeyedLock<ContainerId>(),
+    taskDeletions: new Map(),
     execStarts: new KeyedLock<SandboxId>(),
     podListCache: { version: -1, answer: undefined },
     containerListCache: { version: -1, answer: undefined },

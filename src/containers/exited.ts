@@ -1,4 +1,7 @@
-/** A container's process has ended: its log is completed, its task deleted, its exit recorded. */
+/**
+ * A container's process has ended: its log is completed, its exit recorded. Its task is deleted
+ * meanwhile, for which nobody has to wait who wants to know that the container has ended.
+ */
 import type { ContainerId } from "../base/id.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
@@ -9,7 +12,7 @@ import { type Container, containerLabel, type ContainerStore } from "../state/co
 import type { Settings } from "../state/settings.ts";
 import { type ExitedState, exitReason } from "../state/status.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
-import { deleteTask } from "./task.ts";
+import { deleteTask, type TaskDeletions } from "./task.ts";
 
 const log = logger("containers");
 
@@ -31,6 +34,7 @@ export interface ExitedDeps {
   readonly containers: ContainerStore;
   readonly logs: Pick<LogService, "drained" | "close">;
   readonly containerLocks: KeyedLock<ContainerId>;
+  readonly taskDeletions: TaskDeletions;
   /** Containers that the kernel killed for memory, as containerd's events told. */
   readonly oomKilled: Set<ContainerId>;
   readonly settings: Settings;
@@ -51,8 +55,10 @@ export async function containerExited(
     const container = deps.containers.find(id);
     if (container === undefined) return;
     if (container.state.kind !== "running" && container.state.kind !== "unknown") return;
-    // The shim closes the FIFOs when its task is deleted at the latest, which completes the log.
-    await deleteEndedTask(deps, container, signal);
+    // The shim closes the FIFOs when the process has ended, or when its task is deleted if children
+    // of it hold them.
+    const deletion = deleteEndedTask(deps, container, signal);
+    deps.taskDeletions.set(id, deletion.finally(() => deps.taskDeletions.delete(id)));
     await drainLog(deps, container);
     const state = exitedState(deps, container, exit);
     await writeCheckpoint(deps.settings, id, { createdAtNs: container.createdAtNs, state });

@@ -90,6 +90,7 @@ async function removeLocked(
 /** An exited container has no task, unless its shim couldn't delete it when it ended. */
 async function endLeftTask(deps: RemoveDeps, id: ContainerId, signal: AbortSignal): Promise<void> {
   const { tasks } = deps.containerd;
+  await deps.taskDeletions.get(id);
   try {
     await deleteTask(tasks, id, signal);
   } catch (error) {

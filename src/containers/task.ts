@@ -26,6 +26,16 @@ export async function endTask(
   id: string,
   signal: AbortSignal,
 ): Promise<Exit | undefined> {
+  await killTask(tasks, id, signal);
+  return await deleteTask(tasks, id, signal);
+}
+
+/** Kills a task and waits for its end. What has ended already is done. */
+export async function killTask(
+  tasks: Pick<Tasks, "kill" | "wait">,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
   const waiting = tasks.wait(id, { signal, timeoutMs: KILL_TIMEOUT_MS });
   waiting.catch(() => undefined);
   try {
@@ -35,8 +45,13 @@ export async function endTask(
     // No such task or process: it ended already, or was never made; it is deleted all the same.
     if (!isKind(error, "notFound", "failedPrecondition")) throw error;
   }
-  return await deleteTask(tasks, id, signal);
 }
+
+/**
+ * Deletions of ended tasks that nobody waits for until they must be over: before another deletion
+ * of the same task, and before that of the pod's own, with which its shim ends.
+ */
+export type TaskDeletions = Map<string, Promise<void>>;
 
 /** Deletes a task that has ended. Gone is done. */
 export async function deleteTask(

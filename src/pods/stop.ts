@@ -6,7 +6,7 @@ import { type KeyedLock, waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import { settled } from "../base/settled.ts";
 import { killContainer, type StopDeps as ContainerStopDeps } from "../containers/stop.ts";
-import { endTask } from "../containers/task.ts";
+import { deleteTask, killTask } from "../containers/task.ts";
 import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
 import { sandboxShmDir } from "../state/folders.ts";
 import type { Settings } from "../state/settings.ts";
@@ -58,7 +58,7 @@ export async function stopLocked(
         deps.containers.ofPod(id).map((container) => killContainer(deps, container.id, signal)),
       ));
     await settled<unknown>([
-      op.step("end the sandbox's task", () => endTask(deps.containerd.tasks, id, signal)),
+      op.step("end the sandbox's task", () => endSandbox(deps, id, signal)),
       op.step("detach the network", () => release(deps, pod, signal)),
     ]);
   } catch (error) {
@@ -67,6 +67,14 @@ export async function stopLocked(
   deps.linux.unmount(sandboxShmDir(deps.settings, id));
   deps.sandboxes.update(id, { state: { kind: "notReady", released: true }, leftovers: [] });
   log.info("Pod {pod} is stopped", { pod: podName(pod), sandboxId: id });
+}
+
+/** The shim ends with the pod's own task, so those of its containers go first. */
+async function endSandbox(deps: StopDeps, id: SandboxId, signal: AbortSignal): Promise<void> {
+  const { tasks } = deps.containerd;
+  await killTask(tasks, id, signal);
+  await Promise.all(deps.containers.ofPod(id).map(({ id }) => deps.taskDeletions.get(id)));
+  await deleteTask(tasks, id, signal);
 }
 
 /** The namespace goes only after CNI has given the addresses back: DEL needs it. */

@@ -67,7 +67,7 @@ export interface Ours extends Side {
 
 export async function startOurs(
   node: Node,
-  more: Pick<DaemonOptions, "logLevel" | "config"> = {},
+  more: Omit<DaemonOptions, "containerd"> = {},
 ): Promise<Ours> {
   const dir = await Deno.makeTempDir({ prefix: "cri-bench-" });
   const containerd = await startContainerd(dir, { binary: node.containerd });

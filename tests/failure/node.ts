@@ -154,6 +154,7 @@ export class Daemon {
       podLocks: new KeyedLock<SandboxId>(),
       containerFlights: new Flights<ContainerId>(),
       containerLocks: new KeyedLock<ContainerId>(),
+      taskDeletions: new Map(),
       nodeHostname: () => "node",
       remapsOwners: () => true,
       nowNs: () => now++,
