@@ -23,6 +23,7 @@ import { runtimeConfig, updateRuntimeConfig } from "../node/runtime_config.ts";
 import { status, type StatusDeps as NodeStatusDeps } from "../node/status.ts";
 import { version, type VersionDeps } from "../node/version.ts";
 import { type ListDeps as PodListDeps, listPodSandbox } from "../pods/list.ts";
+import { portForward, type PortForwardDeps } from "../pods/port_forward.ts";
 import { type RemoveDeps as RemovePodDeps, removePodSandbox } from "../pods/remove.ts";
 import { type RunDeps, runPodSandbox } from "../pods/run.ts";
 import { podSandboxStatus, type StatusDeps as PodStatusDeps } from "../pods/status.ts";
@@ -36,7 +37,7 @@ import {
   checkUpdateContainerResources,
 } from "./validate/container.ts";
 import { checkId } from "./validate/fields.ts";
-import { checkAttach, checkExec, checkExecSync } from "./validate/streaming.ts";
+import { checkAttach, checkExec, checkExecSync, checkPortForward } from "./validate/streaming.ts";
 import { checkRunPodSandbox, checkUpdatePodSandboxResources } from "./validate/pod.ts";
 
 /** All that the verbs behind the runtime service need, put together by the server compartment. */
@@ -56,6 +57,7 @@ export type RuntimeDeps =
   & UpdatePodDeps
   & ExecSyncDeps
   & ExecSessionDeps
+  & PortForwardDeps
   & NodeStatusDeps
   & VersionDeps
   & ObserveDeps;
@@ -173,13 +175,16 @@ function streamRows(deps: RuntimeDeps) {
       checkAttach(request);
       return attach(deps, request, signal);
     },
+    portForward: (request, signal) => {
+      checkPortForward(request);
+      return portForward(deps, request, signal);
+    },
   } satisfies Partial<RuntimeHandlers>;
 }
 
 /** RPCs of the contract that this version doesn't have. Clients fall back on this answer. */
 function laterRows() {
   return {
-    portForward: () => unimplemented("PortForward"),
     checkpointContainer: () => unimplemented("CheckpointContainer"),
   } satisfies Partial<RuntimeHandlers>;
 }

@@ -5,7 +5,6 @@ import type { CommandClient, CommandStreams } from "./command_client.ts";
 import type { StreamListener } from "./listener.ts";
 import { SpdyCommand } from "./spdy_command.ts";
 import type { Spoken, StreamKind } from "./upgrade.ts";
-import { WebSocketConnection } from "./websocket.ts";
 import { WebSocketCommand } from "./websocket_command.ts";
 import type { Wire } from "./wire.ts";
 
@@ -60,7 +59,7 @@ export async function commandClient(
     case "spdy":
       return await SpdyCommand.open(wire, spoken.version, streams);
     case "websocket":
-      return new WebSocketCommand(new WebSocketConnection(wire), spoken.protocol, streams);
+      return new WebSocketCommand(wire, spoken.protocol, streams);
     case "tunnel":
       throw new CriError("internal", "Commands are not tunnelled");
   }

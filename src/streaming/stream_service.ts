@@ -1,17 +1,21 @@
 /** Exec, attach and port-forward: the part that lives in the io compartment. */
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
-import type { AttachOptions, CommandOptions, DrainLimits } from "../containers/streams.ts";
+import type {
+  AttachOptions,
+  CommandOptions,
+  DrainLimits,
+  SocketPair,
+} from "../containers/streams.ts";
 import type { LogServiceHandle } from "../logs/log_service.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import { commandClient, serveOneClient, type SessionContext } from "./clients.ts";
 import type { CommandClient } from "./command_client.ts";
 import { serveAttached } from "./attach_session.ts";
 import { ExecSession } from "./exec_session.ts";
+import { closeAll, ForwardSession } from "./forward_session.ts";
 import type { StreamListener } from "./listener.ts";
 import { ProtocolError } from "./protocol_error.ts";
-import type { Spoken } from "./upgrade.ts";
-import type { Wire } from "./wire.ts";
 
 const log = logger("streaming");
 
@@ -25,14 +29,10 @@ export interface StreamsDeps {
 export class Streams {
   readonly #deps: StreamsDeps;
   readonly #execs = new Map<string, ExecSession>();
+  readonly #forwards = new Map<string, ForwardSession>();
 
   constructor(deps: StreamsDeps) {
     this.#deps = deps;
-  }
-
-  /** Sessions that have a client, by kind. */
-  get counts(): { execs: number } {
-    return { execs: this.#execs.size };
   }
 
   async serveExec(options: CommandOptions, context: SessionContext): Promise<void> {
@@ -72,6 +72,46 @@ export class Streams {
     });
   }
 
+  async servePortForward(
+    { sessionId, ports }: { sessionId: string; ports: readonly number[] },
+    context: SessionContext,
+  ): Promise<void> {
+    const { io, listener } = this.#deps;
+    await serveOneClient(listener, { kind: "portforward", context }, async (wire, spoken) => {
+      const session = new ForwardSession(io, context);
+      this.#forwards.set(sessionId, session);
+      try {
+        await tolerating(session.run(wire, spoken, ports));
+      } finally {
+        this.#forwards.delete(sessionId);
+      }
+    });
+  }
+
+  forwardTo(
+    { sessionId, connectionId, sockets }: {
+      sessionId: string;
+      connectionId: number;
+      sockets: SocketPair;
+    },
+  ): Promise<void> {
+    const session = this.#forwards.get(sessionId);
+    if (session === undefined) closeAll(this.#deps.io, sockets);
+    else session.sockets(connectionId, sockets);
+    return Promise.resolve();
+  }
+
+  forwardFailed(
+    { sessionId, connectionId, message }: {
+      sessionId: string;
+      connectionId: number;
+      message: string;
+    },
+  ): Promise<void> {
+    this.#forwards.get(sessionId)?.failed(connectionId, message);
+    return Promise.resolve();
+  }
+
   async #serveCommand(
     kind: "exec" | "attach",
     { options, context }: { options: CommandOptions; context: SessionContext },
@@ -102,5 +142,3 @@ async function tolerating(serving: Promise<void>): Promise<void> {
     log.debug("A stream's client sent {error}", { error: error.message });
   }
 }
-
-export type ServeForward = (wire: Wire, spoken: Spoken) => Promise<void>;

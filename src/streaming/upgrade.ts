@@ -1,10 +1,15 @@
 /** From an HTTP request to one of the protocols of exec, attach and port-forward. */
-import { type ChannelProtocol } from "./websocket_command.ts";
 import { answer, listOf, type RequestHead } from "./http_head.ts";
 import { acceptKey } from "./websocket.ts";
 
 /** What the path of a URL begins with: which streams the client wants. */
 export type StreamKind = "exec" | "attach" | "portforward";
+
+export interface ChannelProtocol {
+  readonly version: number;
+  /** Messages are text, the channel a digit, the rest base64. */
+  readonly isBase64: boolean;
+}
 
 /** What is spoken once the request is answered. */
 export type Spoken =

@@ -1,7 +1,15 @@
 /** Checks of requests that run or reach into what runs, before anything is done. */
 import { invalidArgument } from "../../base/errors.ts";
-import type { AttachRequest, ExecRequest, ExecSyncRequest } from "../../gen/cri/v1/api.ts";
+import type {
+  AttachRequest,
+  ExecRequest,
+  ExecSyncRequest,
+  PortForwardRequest,
+} from "../../gen/cri/v1/api.ts";
 import { checkId, checkNoNul, checkRange } from "./fields.ts";
+
+/** A client that names ports itself names none here; the others have channels for so many. */
+const MAX_PORTS = 100;
 
 type Streams = Pick<ExecRequest, "stdin" | "stdout" | "stderr" | "tty">;
 
@@ -25,6 +33,13 @@ export function checkExec(request: ExecRequest): void {
 export function checkAttach(request: AttachRequest): void {
   checkId("container_id", request.containerId);
   checkStreams(request);
+}
+
+/** @throws CriError invalidArgument naming the field */
+export function checkPortForward({ podSandboxId, port }: PortForwardRequest): void {
+  checkId("pod_sandbox_id", podSandboxId);
+  if (port.length > MAX_PORTS) throw invalidArgument("port", `${port.length} are too many`);
+  port.forEach((one, at) => checkRange(`port[${at}]`, one, { min: 1, max: 65_535 }));
 }
 
 /** CRI, ExecRequest and AttachRequest: one of the streams at least, and no stderr with a terminal. */

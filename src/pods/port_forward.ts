@@ -1,0 +1,86 @@
+/**
+ * PortForward: gives the URL under which a client connects to ports in a pod.
+ *
+ * The sockets are made here, for only this compartment may enter a pod's network, and handed as
+ * numbers to the io compartment, which connects them and copies.
+ */
+import * as v from "valibot";
+import { CriError, during, toCriError } from "../base/errors.ts";
+import { newId } from "../base/id.ts";
+import { waitFor } from "../base/keyed_lock.ts";
+import { logger } from "../base/log.ts";
+import { sessionEventSchema, type SessionRemote, type SocketPair } from "../containers/streams.ts";
+import type { PortForwardRequest, PortForwardResponse } from "../gen/cri/v1/api.ts";
+import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
+
+const log = logger("pods");
+
+export interface PortForwardDeps {
+  readonly sandboxes: SandboxStore;
+  readonly streams: Pick<SessionRemote, "servePortForward" | "forwardTo" | "forwardFailed">;
+  readonly linux: {
+    /** TCP sockets in a pinned namespace; "" is the node's own. */
+    socketsIn(netnsPath: string): SocketPair;
+    closeFd(fd: number): void;
+  };
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * @throws CriError notFound, failedPrecondition when the pod isn't ready, resourceExhausted when too
+ *   many URLs wait to be used
+ */
+export async function portForward(
+  deps: PortForwardDeps,
+  { podSandboxId, port }: PortForwardRequest,
+  signal: AbortSignal,
+): Promise<PortForwardResponse> {
+  const pod = deps.sandboxes.get(podSandboxId);
+  checkReady(pod);
+  const sessionId = newId();
+  const given = Promise.withResolvers<string>();
+  const serving = deps.streams.servePortForward({ sessionId, ports: port }, {
+    signal: deps.stopping,
+    onProgress: (told) => {
+      const event = v.parse(sessionEventSchema, told);
+      if (event.kind === "url") given.resolve(event.url);
+      else if (event.kind === "connect") {
+        void connect(deps, pod, { sessionId, connectionId: event.connectionId });
+      }
+    },
+  });
+  serving.catch((error) => given.reject(during("Cannot open a stream", error)));
+  return { url: await waitFor(given.promise, signal) };
+}
+
+function checkReady(pod: Sandbox): void {
+  if (pod.state.kind === "ready") return;
+  const problem = `Cannot forward ports of pod ${podName(pod)} (${pod.id}): it is not ready`;
+  throw new CriError("failedPrecondition", problem);
+}
+
+interface Connection {
+  readonly sessionId: string;
+  readonly connectionId: number;
+}
+
+async function connect(
+  deps: PortForwardDeps,
+  { id, metadata }: Sandbox,
+  connection: Connection,
+): Promise<void> {
+  try {
+    const pod = deps.sandboxes.find(id);
+    if (pod === undefined) throw new CriError("failedPrecondition", "The pod is gone");
+    checkReady(pod);
+    const sockets = deps.linux.socketsIn(metadata.netnsPath);
+    // From here on they are the other compartment's: closed by both, a number would be closed that
+    // belongs to another file by then.
+    await deps.streams.forwardTo({ ...connection, sockets });
+  } catch (error) {
+    log.info("A port of pod {pod} can't be connected to: {error}", { pod: id, error });
+    const message = toCriError(error).message;
+    await deps.streams.forwardFailed({ ...connection, message }).catch(() => undefined);
+  }
+}
