@@ -1,4 +1,4 @@
-/** ContainerStats and ListContainerStats: one sweep over the kernel's files. */
+/** ContainerStats and the lists of them: one sweep over the kernel's files. */
 
 import {
   ContainerAttributes,
@@ -31,22 +31,23 @@ export function containerStats(deps: StatsDeps, idOrPrefix: string): Encoded {
   return new Encoded(fieldEntry(STATS, encodeStats(deps, deps.containers.get(idOrPrefix))));
 }
 
-/** Containers that don't run are in the list with what their files take. */
-export async function listContainerStats(
+/**
+ * The entries of a list of statistics. Containers that don't run are there with what their files
+ * take.
+ */
+export async function* containerStatsEntries(
   deps: StatsDeps,
   filter: ContainerStatsFilter | undefined,
-): Promise<Encoded> {
+): AsyncGenerator<Uint8Array> {
   const turns = new Turns();
-  const entries: Uint8Array[] = [];
   const wanted = filter && ContainerFilter.fromPartial(filter);
   for (const { id } of matching(deps.containers, wanted)) {
     // As it is now: others had their turn since the list was made.
     const container = deps.containers.find(id);
     if (container === undefined) continue;
-    entries.push(fieldEntry(STATS, encodeStats(deps, container)));
+    yield fieldEntry(STATS, encodeStats(deps, container));
     await turns.next();
   }
-  return new Encoded(joinEntries(entries));
 }
 
 /** By sample: those who ask at the same time get the same bytes. */

@@ -1,13 +1,14 @@
 /** The rows of the RPCs that watch the node: events, statistics and metrics. */
-import { CriError } from "../base/errors.ts";
 import type { ContainerEvents } from "../events/container_events.ts";
-import { containerStats, listContainerStats } from "../containers/stats.ts";
+import { containerStats, containerStatsEntries } from "../containers/stats.ts";
 import type { RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
-import { listPodSandboxStats, podSandboxStats, type StatsDeps } from "../pods/stats.ts";
+import { listMetricDescriptors, type MetricsDeps, podMetricsEntries } from "../pods/metrics.ts";
+import { podSandboxStats, podStatsEntries } from "../pods/stats.ts";
+import { inMessages, inOneMessage } from "./entries.ts";
 import type { Handlers } from "./service_definition.ts";
 import { checkId } from "./validate/fields.ts";
 
-export interface ObserveDeps extends StatsDeps {
+export interface ObserveDeps extends MetricsDeps {
   readonly events: ContainerEvents;
 }
 
@@ -18,24 +19,16 @@ export function observeRows(deps: ObserveDeps) {
       checkId("container_id", containerId);
       return containerStats(deps, containerId);
     },
-    listContainerStats: ({ filter }) => listContainerStats(deps, filter),
-    streamContainerStats: async function* ({ filter }) {
-      yield await listContainerStats(deps, filter);
-    },
+    listContainerStats: ({ filter }) => inOneMessage(containerStatsEntries(deps, filter)),
+    streamContainerStats: ({ filter }) => inMessages(containerStatsEntries(deps, filter)),
     podSandboxStats: ({ podSandboxId }) => {
       checkId("pod_sandbox_id", podSandboxId);
       return podSandboxStats(deps, podSandboxId);
     },
-    listPodSandboxStats: ({ filter }) => listPodSandboxStats(deps, filter),
-    streamPodSandboxStats: async function* ({ filter }) {
-      yield await listPodSandboxStats(deps, filter);
-    },
-    listMetricDescriptors: () => unimplemented("ListMetricDescriptors"),
-    listPodSandboxMetrics: () => unimplemented("ListPodSandboxMetrics"),
-    streamPodSandboxMetrics: () => unimplemented("StreamPodSandboxMetrics"),
+    listPodSandboxStats: ({ filter }) => inOneMessage(podStatsEntries(deps, filter)),
+    streamPodSandboxStats: ({ filter }) => inMessages(podStatsEntries(deps, filter)),
+    listMetricDescriptors,
+    listPodSandboxMetrics: () => inOneMessage(podMetricsEntries(deps)),
+    streamPodSandboxMetrics: () => inMessages(podMetricsEntries(deps)),
   } satisfies Partial<Handlers<typeof RuntimeServiceDefinition>>;
-}
-
-function unimplemented(method: string): never {
-  throw new CriError("unimplemented", `${method} is not implemented`);
 }

@@ -1,4 +1,4 @@
-/** PodSandboxStats and ListPodSandboxStats: a pod's cgroup, its network and its containers. */
+/** PodSandboxStats and the lists of them: a pod's cgroup, its network and its containers. */
 import {
   encodeStats,
   measureContainer,
@@ -39,21 +39,19 @@ export function podSandboxStats(deps: StatsDeps, idOrPrefix: string): Encoded {
   return new Encoded(fieldEntry(STATS, encodeStatsOf(deps, deps.sandboxes.get(idOrPrefix))));
 }
 
-/** Of the pods that are ready; nothing runs in the others. */
-export async function listPodSandboxStats(
+/** The entries of a list of statistics: pods that are ready, for nothing runs in the others. */
+export async function* podStatsEntries(
   deps: StatsDeps,
   filter: PodSandboxStatsFilter | undefined,
-): Promise<Encoded> {
+): AsyncGenerator<Uint8Array> {
   const turns = new Turns();
-  const entries: Uint8Array[] = [];
   for (const { id } of matching(deps.sandboxes, filter && PodSandboxFilter.fromPartial(filter))) {
     // As it is now: others had their turn since the list was made.
     const pod = deps.sandboxes.find(id);
     if (pod?.state.kind !== "ready") continue;
-    entries.push(fieldEntry(STATS, encodeStatsOf(deps, pod)));
+    yield fieldEntry(STATS, encodeStatsOf(deps, pod));
     await turns.next();
   }
-  return new Encoded(joinEntries(entries));
 }
 
 /** A PodSandboxStats message; its containers are those that run. */

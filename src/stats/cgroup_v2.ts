@@ -27,12 +27,12 @@ export function sampleV2(read: ReadFile, { folder }: CgroupV2, atNs: bigint): Sa
 }
 
 function readCpu(read: ReadFile, folder: string): CpuSample | undefined {
-  const usageNs = cpuUsageV2(read, { version: 2, folder });
+  const usageNs = cpuUsageV2(read, folder);
   if (usageNs === undefined) return undefined;
   return { usageNs, pressure: parsePressure(read(`${folder}/cpu.pressure`)) };
 }
 
-export function cpuUsageV2(read: ReadFile, { folder }: CgroupV2): bigint | undefined {
+export function cpuUsageV2(read: ReadFile, folder: string): bigint | undefined {
   const usageUs = pick(read(`${folder}/cpu.stat`), ["usage_usec"]).usage_usec;
   return usageUs === undefined ? undefined : usageUs * NS_PER_US;
 }

@@ -4,15 +4,19 @@
  */
 import type { ReadFile } from "./cgroup_files.ts";
 
-/** Folders of one cgroup: of version 1 one a controller, and beside them that of version 2. */
+/**
+ * One cgroup: its path, as the kernel names it, and its folders. Of version 1 there is one folder a
+ * controller, and beside them that of version 2.
+ */
 export type Cgroup =
   | {
     readonly version: 1;
+    readonly path: string;
     readonly controllers: ReadonlyMap<string, string>;
     /** Pressure is told there; undefined where version 2 isn't mounted. */
     readonly unified: string | undefined;
   }
-  | { readonly version: 2; readonly folder: string };
+  | { readonly version: 2; readonly path: string; readonly folder: string };
 
 interface Hierarchy {
   /** Path within the hierarchy that is seen at the mount point. */
@@ -56,10 +60,12 @@ export function cgroupOf(
   const text = read(`/proc/${pid}/cgroup`);
   if (text === undefined) return undefined;
   const folders = new Map<string, string>();
+  let path = "";
   for (const line of text.split("\n")) {
     const [, controllers = "", ...rest] = line.split(":");
-    const path = rest.join(":");
-    if (!path.includes(id)) continue;
+    const named = rest.join(":");
+    if (!named.includes(id)) continue;
+    path = named;
     for (const name of controllers.split(",")) {
       const folder = folderOf(hierarchies.get(name), path);
       if (folder !== undefined) folders.set(name, folder);
@@ -67,8 +73,8 @@ export function cgroupOf(
   }
   const unified = folders.get("");
   folders.delete("");
-  if (folders.size > 0) return { version: 1, controllers: folders, unified };
-  return unified === undefined ? undefined : { version: 2, folder: unified };
+  if (folders.size > 0) return { version: 1, path, controllers: folders, unified };
+  return unified === undefined ? undefined : { version: 2, path, folder: unified };
 }
 
 function folderOf(hierarchy: Hierarchy | undefined, path: string): string | undefined {
@@ -82,11 +88,13 @@ function folderOf(hierarchy: Hierarchy | undefined, path: string): string | unde
 
 /** The cgroup above; that of a pod is above those of its containers. */
 export function parentCgroup(cgroup: Cgroup): Cgroup {
-  if (cgroup.version === 2) return { version: 2, folder: parentFolder(cgroup.folder) };
+  const path = parentFolder(cgroup.path);
+  if (cgroup.version === 2) return { version: 2, path, folder: parentFolder(cgroup.folder) };
   const controllers = new Map<string, string>();
   for (const [name, folder] of cgroup.controllers) controllers.set(name, parentFolder(folder));
   return {
     version: 1,
+    path,
     controllers,
     unified: cgroup.unified === undefined ? undefined : parentFolder(cgroup.unified),
   };

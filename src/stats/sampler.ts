@@ -21,7 +21,7 @@ const RATE_INTERVAL_MS = 10_000;
 
 /** Whoever asks within so long after another gets the same: lists of pods have their containers in
  * them, and a node's collectors ask for both. The sample says when it was taken. */
-const MAX_AGE_NS = 100_000_000n;
+const MAX_AGE_NS = 500_000_000n;
 
 /** What is to be measured: the cgroup that a process is in, or the one above it. */
 export interface Target {
@@ -137,5 +137,5 @@ function sampleOf(read: ReadFile, cgroup: Cgroup, atNs: bigint): Sample {
 }
 
 function cpuUsage(read: ReadFile, cgroup: Cgroup): bigint | undefined {
-  return cgroup.version === 1 ? cpuUsageV1(read, cgroup) : cpuUsageV2(read, cgroup);
+  return cgroup.version === 1 ? cpuUsageV1(read, cgroup) : cpuUsageV2(read, cgroup.folder);
 }

@@ -219,6 +219,32 @@ Deno.test("what is gone or ended has no figures, and an unknown id is not found"
   await assert.rejects(client.call("podSandboxStats", { podSandboxId: "" }), { code: 3 });
 });
 
+Deno.test("the metrics of pods and containers are those that were described, and true", async () => {
+  const command = ["sh", "-c", "exec 7</dev/null 8</dev/null; exec sleep 1000"];
+  const resources = { memory_limit_in_bytes: LIMIT, cpu_quota: 50_000, cpu_period: 100_000 };
+  const { pod, container } = await startPod("metrics", {
+    container: { command, linux: { resources } },
+  });
+  const { descriptors } = await client.call("listMetricDescriptors", {});
+  const labelsOf = new Map(descriptors.map(({ name, labelKeys }) => [name, labelKeys]));
+  const { podMetrics } = await client.call("listPodSandboxMetrics", {});
+  assert.deepEqual(podMetrics.map(({ podSandboxId }) => podSandboxId), [pod]);
+  const [first] = podMetrics[0]?.containerMetrics ?? [];
+  assert.equal(first?.containerId, container);
+  for (const { name, labelValues } of [...(podMetrics[0]?.metrics ?? []), ...first.metrics]) {
+    assert.equal(labelsOf.get(name)?.length, labelValues.length, name);
+  }
+  const values = new Map(first.metrics.map(({ name, value }) => [name, value?.value]));
+  assert.equal(values.get("container_spec_memory_limit_bytes"), BigInt(LIMIT));
+  assert.equal(values.get("container_spec_cpu_quota"), 50_000n);
+  assert.equal(values.get("container_processes"), 1n);
+  const pid = await pidOf(container);
+  const files = await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`));
+  assert.equal(values.get("container_file_descriptors"), BigInt(files.length));
+  const network = podMetrics[0]?.metrics.filter(({ name }) => name.startsWith("container_network"));
+  assert.deepEqual([...new Set(network?.map((one) => one.labelValues.at(-1)))], ["eth0"]);
+});
+
 Deno.test("crictl stats and statsp print them", async () => {
   const { pod, container } = await startPod("printed");
   assert.match(await crictl("stats", container), /main/);
