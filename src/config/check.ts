@@ -3,6 +3,7 @@ import { parse, TomlError } from "smol-toml";
 import { type AnyField, type Named, type Node, type Section, type Shape } from "./field.ts";
 import { lineOf, type Lines, locateKeys } from "./locate.ts";
 import { nearest } from "./nearest.ts";
+import { oldRegistries } from "./old_registries.ts";
 import { TABLE } from "./table.ts";
 
 /** Something wrong, or odd, at a place in a file. Line 0 is the file as a whole. */
@@ -81,8 +82,10 @@ class Check {
     for (const [key, entry] of Object.entries(value)) {
       const node = Object.hasOwn(section.keys, key) ? section.keys[key] : undefined;
       const here = [...path, key];
-      if (node === undefined) this.#refuse(here, unknownKey(key, path, section.keys));
-      else this.#node(node, entry, here);
+      if (node === undefined) {
+        const old = oldRegistries(here, entry, registryFolder());
+        this.#refuse(here, old ?? unknownKey(key, path, section.keys));
+      } else this.#node(node, entry, here);
     }
   }
 
@@ -128,6 +131,11 @@ class Check {
     const line = lineOf(this.#lines, path);
     this.problems.push({ file: this.#file, line, key: showKey(path), text });
   }
+}
+
+/** Where they are looked for unless something else is written; good enough for advice. */
+function registryFolder(): string {
+  return TABLE.keys.images.keys.registry_config.default.toString();
 }
 
 /** "unknown key" with what was probably meant and what there is. */
