@@ -1,6 +1,6 @@
 /** Gives out a URL, waits for its client and serves it: what all kinds of sessions have in common. */
 import { CriError } from "../base/errors.ts";
-import type { CallContext } from "../compartments/channel.ts";
+import type { SessionEvent } from "../containers/streams.ts";
 import type { CommandClient, CommandStreams } from "./command_client.ts";
 import type { StreamListener } from "./listener.ts";
 import { SpdyCommand } from "./spdy_command.ts";
@@ -8,7 +8,12 @@ import type { Spoken, StreamKind } from "./upgrade.ts";
 import { WebSocketCommand } from "./websocket_command.ts";
 import type { Wire } from "./wire.ts";
 
-export type SessionContext = Pick<CallContext, "signal" | "progress">;
+/** The call that a session is, as the one who serves it sees it. */
+export interface SessionContext {
+  /** Aborted when the caller gives the session up. */
+  readonly signal: AbortSignal;
+  progress(event: SessionEvent): void;
+}
 
 /**
  * Tells the URL, then serves the one client that comes with it. Returns when that is over, or when no
