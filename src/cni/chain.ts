@@ -156,6 +156,31 @@ export async function findPlugin(
   );
 }
 
+/** @throws CriError failedPrecondition naming a plugin that isn't there */
+export async function findPlugins(
+  deps: Pick<ChainDeps, "binDirs">,
+  { plugins, file }: Network,
+): Promise<void> {
+  for (const { type } of plugins) await findPlugin(deps, { type, file });
+}
+
+/** A network with the plugins that are there: one that isn't has added nothing. */
+export async function withoutMissing(
+  deps: Pick<ChainDeps, "binDirs">,
+  network: Network,
+): Promise<Network> {
+  const { file } = network;
+  const plugins: PluginConf[] = [];
+  for (const plugin of network.plugins) {
+    const isThere = await findPlugin(deps, { type: plugin.type, file }).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) plugins.push(plugin);
+  }
+  return plugins.length === network.plugins.length ? network : { ...network, plugins };
+}
+
 interface Step extends Pick<Invocation, "target" | "prevResult" | "valid"> {
   readonly verb: Verb;
   readonly chain: Chain;

@@ -10,11 +10,12 @@ import {
   chainOf,
   checkChain,
   delChain,
-  findPlugin,
+  findPlugins,
   gcChain,
   statusChain,
+  withoutMissing,
 } from "./chain.ts";
-import { type Network, parseNetwork, type PluginConf } from "./conf.ts";
+import { type Network, parseNetwork } from "./conf.ts";
 import { ConfFolder } from "./conf_folder.ts";
 import { describeNetworks } from "./describe.ts";
 import { ifNameAt } from "./names.ts";
@@ -101,7 +102,7 @@ class FolderNetworks implements CniNetworks {
         throw new CriError("failedPrecondition", `Cannot attach the pod: ${reason}`);
       }
       // One that is missing fails the pod before another has done anything.
-      for (const network of networks) await this.#findPlugins(network);
+      for (const network of networks) await findPlugins(this.#deps, network);
       const results: ChainResult[] = [];
       for (const [index, network] of networks.entries()) {
         const chain = await this.#chainOf(network, signal);
@@ -232,29 +233,10 @@ class FolderNetworks implements CniNetworks {
       );
       const key = { networkName: network.name, target };
       if (!isThere && !await this.#cache.has(key)) continue;
-      const chain = await this.#chainOf(await this.#withoutMissing(network), signal);
+      const chain = await this.#chainOf(await withoutMissing(this.#deps, network), signal);
       await delChain(this.#deps, { chain, target, result: undefined }, signal);
       await this.#cache.remove(key);
     }
-  }
-
-  /** A network with the plugins that are there: one that isn't has added nothing. */
-  async #withoutMissing(network: Network): Promise<Network> {
-    const { file } = network;
-    const plugins: PluginConf[] = [];
-    for (const plugin of network.plugins) {
-      const isThere = await findPlugin(this.#deps, { type: plugin.type, file }).then(
-        () => true,
-        () => false,
-      );
-      if (isThere) plugins.push(plugin);
-    }
-    return plugins.length === network.plugins.length ? network : { ...network, plugins };
-  }
-
-  /** @throws CriError failedPrecondition naming a plugin that isn't there */
-  async #findPlugins({ plugins, file }: Network): Promise<void> {
-    for (const { type } of plugins) await findPlugin(this.#deps, { type, file });
   }
 
   /** The configuration that an attachment was made with, whatever is in the folder now. */
@@ -289,7 +271,7 @@ class FolderNetworks implements CniNetworks {
 
   /** Plugins there, a version in common, and STATUS says yes. */
   async #assertWell(network: Network): Promise<void> {
-    await this.#findPlugins(network);
+    await findPlugins(this.#deps, network);
     if (performance.now() < (this.#wellUntil.get(network) ?? 0)) return;
     const signal = AbortSignal.timeout(2 * STATUS_TIMEOUT_MS);
     const timeoutMs = Math.min(STATUS_TIMEOUT_MS, this.#deps.timeoutMs);

@@ -105,17 +105,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     stopping,
     network,
     settings,
-    names: new NameRegistry(),
-    accounts: new Map<string, Accounts>(),
-    oomKilled: new Set<ContainerId>(),
-    podFlights: new Flights<SandboxId>(),
-    podLocks: new KeyedLock<SandboxId>(),
-    containerFlights: new Flights<ContainerId>(),
-    containerLocks: new KeyedLock<ContainerId>(),
-    taskDeletions: new Map(),
-    execStarts: new KeyedLock<SandboxId>(),
-    podListCache: { version: -1, answer: undefined },
-    containerListCache: { version: -1, answer: undefined },
+    ...nothingYet(),
     host: hostFacts(linux, settings),
     sandboxImage: sandboxImages(puller, {
       reference: config.images.sandbox_image,
@@ -150,6 +140,23 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
       network.close();
       containerd.close();
     },
+  };
+}
+
+/** What the verbs remember between calls, and nothing of it yet. */
+function nothingYet() {
+  return {
+    names: new NameRegistry(),
+    accounts: new Map<string, Accounts>(),
+    oomKilled: new Set<ContainerId>(),
+    podFlights: new Flights<SandboxId>(),
+    podLocks: new KeyedLock<SandboxId>(),
+    containerFlights: new Flights<ContainerId>(),
+    containerLocks: new KeyedLock<ContainerId>(),
+    taskDeletions: new Map<string, Promise<void>>(),
+    execStarts: new KeyedLock<SandboxId>(),
+    podListCache: { version: -1, answer: undefined },
+    containerListCache: { version: -1, answer: undefined },
   };
 }
 

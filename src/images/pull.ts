@@ -12,7 +12,7 @@ import { CriError, during, isKind } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Slots } from "../base/slots.ts";
 import type { Descriptor } from "../containerd/types.ts";
-import { Repository, type Resolved } from "../registry/client.ts";
+import { Repository } from "../registry/client.ts";
 import { credentialsOf, type NodeCredentials, type RegistryAuth } from "../registry/credentials.ts";
 import { RegistryError } from "../registry/errors.ts";
 import { type Hosts, noMirrors } from "../registry/hosts.ts";
@@ -123,7 +123,7 @@ async function pullUnderLease(transfer: PullTransfer, op: Operation): Promise<St
   });
   progress.setStatus("fetching");
   const { manifest, target } = await op.step("get its manifest", async () => {
-    const top = await readDocument(transfer, toDescriptor(resolved));
+    const top = await readDocument(transfer, { ...resolved, annotations: new Map() });
     // What the registry said of its size was only said.
     return { manifest: await choose(transfer, top, 0), target: top.descriptor };
   });
@@ -294,8 +294,4 @@ async function fetchBlob(
     labels: (existing) => sourceLabel(existing, pull.reference),
     source: counted,
   });
-}
-
-function toDescriptor({ mediaType, digest, sizeBytes }: Resolved): Descriptor {
-  return { mediaType, digest, sizeBytes, annotations: new Map() };
 }

@@ -27,7 +27,7 @@ export function sampleV1(read: ReadFile, cgroup: CgroupV1, atNs: bigint): Sample
     memory: memory?.sample,
     swap: memory?.swap,
     ioPressure: pressure(read, cgroup, "io"),
-    tasks: parseNumber(file(read, cgroup, "pids", "pids.current")),
+    tasks: parseNumber(file(read, cgroup, "pids.current")),
   };
 }
 
@@ -37,12 +37,12 @@ function readCpu(read: ReadFile, cgroup: CgroupV1): CpuSample | undefined {
 }
 
 export function cpuUsageV1(read: ReadFile, cgroup: CgroupV1): bigint | undefined {
-  return parseNumber(file(read, cgroup, "cpuacct", "cpuacct.usage"));
+  return parseNumber(file(read, cgroup, "cpuacct.usage"));
 }
 
 function readMemory(read: ReadFile, cgroup: CgroupV1) {
-  const usageBytes = parseNumber(file(read, cgroup, "memory", "memory.usage_in_bytes"));
-  const stat = pick(file(read, cgroup, "memory", "memory.stat"), STAT);
+  const usageBytes = parseNumber(file(read, cgroup, "memory.usage_in_bytes"));
+  const stat = pick(file(read, cgroup, "memory.stat"), STAT);
   if (usageBytes === undefined) return undefined;
   const limitBytes = limited(stat.hierarchical_memory_limit);
   const sample: MemorySample = {
@@ -72,12 +72,8 @@ function pressure(read: ReadFile, { unified }: CgroupV1, resource: string) {
   return unified === undefined ? undefined : parsePressure(read(`${unified}/${resource}.pressure`));
 }
 
-function file(
-  read: ReadFile,
-  { controllers }: CgroupV1,
-  controller: string,
-  name: string,
-): string | undefined {
-  const folder = controllers.get(controller);
+/** A file lies in the folder of the controller that its name begins with. */
+function file(read: ReadFile, { controllers }: CgroupV1, name: string): string | undefined {
+  const folder = controllers.get(name.slice(0, name.indexOf(".")));
   return folder === undefined ? undefined : read(`${folder}/${name}`);
 }

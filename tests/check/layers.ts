@@ -32,10 +32,10 @@ const OWNERS: readonly { readonly what: RegExp; readonly by: readonly string[] }
     ],
   },
   { what: /^src\/gen\/containerd\//, by: ["containerd"] },
-  { what: /^@grpc\/grpc-js$/, by: ["cri", "containerd/channel.ts"] },
+  { what: /^@grpc\/grpc-js$/, by: ["cri", "containerd/channel.ts", "containerd/grpc_options.ts"] },
   { what: /^@bufbuild\/protobuf/, by: ["gen", "containerd", "cri", "state"] },
   { what: /^commander$/, by: ["cli"] },
-  { what: /^smol-toml$/, by: ["config", "supervisor"] },
+  { what: /^smol-toml$/, by: ["config", "supervisor", "registry"] },
   { what: /^@logtape\/logtape$/, by: ["base"] },
   // Programs are run by Deno.Command, whose permission is narrowed to single files.
   { what: /^node:(child_process|cluster|worker_threads)$/, by: [] },
