@@ -1,7 +1,8 @@
 /** `cri-containerd images`: works on containerd directly, with or without the daemon. */
-import { CriError, during } from "../base/errors.ts";
+import { CriError } from "../base/errors.ts";
 import { configureLogging } from "../base/logging.ts";
 import { Operation } from "../base/operation.ts";
+import { openFile } from "../compartments/open_file.ts";
 import { registryDeps } from "../compartments/registry_deps.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/table.ts";
@@ -129,12 +130,7 @@ export async function importImages(
 }
 
 async function openArchive(file: string): Promise<ReadableStream<Uint8Array>> {
-  if (file === "-") return Deno.stdin.readable;
-  try {
-    return (await Deno.open(file)).readable;
-  } catch (error) {
-    throw during(`Cannot open ${file}`, error);
-  }
+  return file === "-" ? Deno.stdin.readable : await openFile(file);
 }
 
 async function readAuth(

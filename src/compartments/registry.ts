@@ -3,33 +3,29 @@
  * unpacked by containerd. It may reach the network, and may not write files, run programs or call
  * libraries.
  */
-import { during } from "../base/errors.ts";
 import type { Config } from "../config/table.ts";
 import { connectContainerd } from "../containerd/client.ts";
 import { readArchive } from "../images/archive.ts";
+import { followImportFolder } from "../images/import_folder.ts";
 import { buildPauseImage } from "../images/pause.ts";
 import { registryService } from "../images/serve.ts";
 import { serveChannel } from "./channel.ts";
+import { importFiles } from "./import_files.ts";
+import { openFile } from "./open_file.ts";
 import { registryDeps } from "./registry_deps.ts";
 import { compartmentMain } from "./start.ts";
 
-compartmentMain<Config>("registry", ({ config, peers }) => {
+compartmentMain<Config>("registry", ({ config, peers, stopping }) => {
   const { address, namespace } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
-  const service = registryService({
-    ...registryDeps(config, containerd),
-    buildPauseImage,
-    readArchive,
-    openFile,
-  });
-  serveChannel(peers.server, service);
+  const deps = { ...registryDeps(config, containerd), readArchive };
+  serveChannel(peers.server, registryService({ ...deps, buildPauseImage, openFile }));
+  const { import_dir, sandbox_image } = config.images;
+  const folder = {
+    path: import_dir,
+    snapshotter: config.containerd.snapshotter,
+    sandboxImage: sandbox_image,
+  };
+  void followImportFolder({ ...deps, ...importFiles(import_dir) }, folder, stopping);
   return Promise.resolve({ stop: () => containerd.close() });
 });
-
-async function openFile(path: string): Promise<ReadableStream<Uint8Array>> {
-  try {
-    return (await Deno.open(path)).readable;
-  } catch (error) {
-    throw during(`Cannot open ${path}`, error);
-  }
-}

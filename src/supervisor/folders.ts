@@ -18,6 +18,7 @@ export async function makeFolders(config: Config): Promise<void> {
   await make(dirname(config.listen), 0o755);
   await make(config.cni.cache_dir, 0o700);
   await make(config.cni.netns_dir, 0o755);
+  await make(config.images.import_dir, 0o755);
   for (const dir of config.logs.dirs) await make(dir, 0o755);
 }
 

@@ -172,3 +172,20 @@ function pack(bytes: Uint8Array, compression: Compression): Uint8Array {
   if (compression === "zstd") return zstdCompressSync(bytes);
   return bytes;
 }
+
+/** An archive of the OCI layout with images by their whole names. */
+export function archiveOf(images: Record<string, TestImage>): Uint8Array<ArrayBuffer> {
+  const blobs = Object.values(images).flatMap((it) => [...it.layers, it.config, it.manifest]);
+  const manifests = Object.entries(images).map(([name, { manifest }]) => ({
+    ...describe(manifest),
+    annotations: { "io.containerd.image.name": name },
+  }));
+  return tar([
+    { path: "oci-layout", content: '{"imageLayoutVersion":"1.0.0"}' },
+    { path: "index.json", content: JSON.stringify({ schemaVersion: 2, manifests }) },
+    ...blobs.map(({ digest, bytes }) => ({
+      path: `blobs/sha256/${digest.slice("sha256:".length)}`,
+      content: bytes,
+    })),
+  ]);
+}
