@@ -54,7 +54,7 @@ export class ContainerEvents {
       this.#subscriptions.delete(subscription);
     });
     this.#subscriptions.add(subscription);
-    signal.addEventListener("abort", () => subscription.end(signal.reason), { once: true });
+    signal.addEventListener("abort", () => subscription.end(), { once: true });
     return subscription;
   }
 

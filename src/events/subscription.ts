@@ -1,13 +1,13 @@
 /** What waits for one subscriber: bounded, and ended rather than thinned out. */
 import { CriError } from "../base/errors.ts";
 
-/** A queue with one reader. It ends once, with an error that the reader gets after what waits. */
+/** A queue with one reader. It ends once; the reader is told after what waits. */
 export class Subscription<T> implements AsyncIterableIterator<T> {
   readonly #maxWaiting: number;
   readonly #onEnd: () => void;
   #waiting: T[] = [];
   #reader: PromiseWithResolvers<IteratorResult<T>> | undefined;
-  #end: { error: unknown } | undefined;
+  #end: { error: CriError | undefined } | undefined;
 
   /** @param onEnd called once, when nothing more is taken */
   constructor(maxWaiting: number, onEnd: () => void) {
@@ -42,10 +42,12 @@ export class Subscription<T> implements AsyncIterableIterator<T> {
     );
   }
 
-  end(error: unknown): void {
+  /** @param error what the reader gets; undefined is an end like any other */
+  end(error?: CriError): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
-    this.#reader?.reject(error);
+    if (error === undefined) this.#reader?.resolve({ done: true, value: undefined });
+    else this.#reader?.reject(error);
     this.#reader = undefined;
     this.#onEnd();
   }
@@ -53,7 +55,8 @@ export class Subscription<T> implements AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T>> {
     const value = this.#waiting.shift();
     if (value !== undefined) return Promise.resolve({ done: false, value });
-    if (this.#end !== undefined) return Promise.reject(this.#end.error);
+    if (this.#end?.error !== undefined) return Promise.reject(this.#end.error);
+    if (this.#end !== undefined) return Promise.resolve({ done: true, value: undefined });
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
   }
@@ -61,8 +64,7 @@ export class Subscription<T> implements AsyncIterableIterator<T> {
   /** The reader has had enough. */
   return(): Promise<IteratorResult<T>> {
     this.#waiting = [];
-    this.#reader = undefined;
-    this.end(new CriError("cancelled", "The subscriber left"));
+    this.end();
     return Promise.resolve({ done: true, value: undefined });
   }
 

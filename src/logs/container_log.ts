@@ -2,6 +2,7 @@
 import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import type { StreamName } from "./format.ts";
+import type { LogCounters } from "./counters.ts";
 import { LogFile } from "./log_file.ts";
 import { locateLog } from "./path.ts";
 import { StreamPump, type Workspace } from "./pump.ts";
@@ -17,6 +18,7 @@ export interface LogDeps {
   readonly space: Workspace;
   /** Folders that logs may lie in. */
   readonly logDirs: readonly string[];
+  readonly counters: LogCounters;
 }
 
 export class ContainerLog implements TappedStreams {
@@ -100,7 +102,7 @@ export class ContainerLog implements TappedStreams {
 
 function openFile(deps: LogDeps, { logPath, resume }: LogOptions): LogFile | undefined {
   if (logPath === "") return undefined;
-  const file = new LogFile(deps.io, locateLog(logPath, deps.logDirs));
+  const file = new LogFile(deps.io, locateLog(logPath, deps.logDirs), deps.counters);
   // A container that runs is better off without a log than with a FIFO that nobody empties.
   if (resume) file.openOrDrop();
   else file.open();

@@ -5,6 +5,7 @@
 import { logger } from "../base/log.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import type { Written } from "../linux/append.ts";
+import { type LogCounters, logCounters } from "./counters.ts";
 import type { Output } from "./output.ts";
 import type { LogLocation } from "./path.ts";
 
@@ -31,6 +32,7 @@ export class LogFile {
   readonly #io: LinuxIo;
   readonly #location: LogLocation;
   readonly #path: string;
+  readonly #counters: LogCounters;
   #fd: number | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #failure: Failure | undefined;
@@ -38,8 +40,10 @@ export class LogFile {
   /** A write ended in the middle of a line; the next one has to end that line first. */
   #isMidLine = false;
 
-  constructor(io: LinuxIo, location: LogLocation) {
+  /** @param counters those of all files, if somebody keeps them */
+  constructor(io: LinuxIo, location: LogLocation, counters = logCounters()) {
     this.#io = io;
+    this.#counters = counters;
     this.#location = location;
     this.#path = [location.root, ...location.names].join("/");
   }
@@ -103,6 +107,7 @@ export class LogFile {
       return false;
     }
     const written = await this.#io.append(this.#fd, bytes);
+    this.#counters.writtenBytes += written.bytes;
     if (written.errno === 0) this.#succeeded();
     else this.#failed(size, written);
     return true;
@@ -134,6 +139,7 @@ export class LogFile {
   }
 
   #dropped(bytes: number, problem: string): void {
+    this.#counters.lostBytes += bytes;
     const isNew = this.#failure?.problem !== problem;
     const droppedBytes = (this.#failure?.droppedBytes ?? 0) + bytes;
     this.#failure = { problem, droppedBytes, lastNs: this.#io.nowNs() };

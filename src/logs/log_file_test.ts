@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { FakeLinuxIo } from "../../tests/fakes/linux.ts";
+import { logCounters } from "./counters.ts";
 import { LogFile } from "./log_file.ts";
 import { Output } from "./output.ts";
 
 const PATH = "/logs/pod/0.log";
 
-function openFile(io: FakeLinuxIo): { file: LogFile; write: (text: string) => Promise<boolean> } {
-  const file = new LogFile(io, { root: "/logs", names: ["pod", "0.log"] });
+function openFile(
+  io: FakeLinuxIo,
+  counters = logCounters(),
+): { file: LogFile; write: (text: string) => Promise<boolean> } {
+  const file = new LogFile(io, { root: "/logs", names: ["pod", "0.log"] }, counters);
   file.openOrDrop();
   const output = new Output();
   const write = (text: string) =>
@@ -30,6 +34,16 @@ Deno.test("LogFile drops what a full disk can't take, and goes on with a new lin
   io.freeBytes = Infinity;
   await write("four\n");
   assert.equal(io.text(PATH), "one\ntw\nfour\n");
+});
+
+Deno.test("LogFile counts what it has written and what was lost", async () => {
+  const io = new FakeLinuxIo();
+  const counters = logCounters();
+  const { write } = openFile(io, counters);
+  await write("12345\n");
+  io.freeBytes = 4;
+  await write("7890123456\n");
+  assert.deepEqual(counters, { writtenBytes: 10, lostBytes: 7 });
 });
 
 Deno.test("LogFile adds no newline when the disk was full at the end of a line", async () => {

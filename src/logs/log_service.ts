@@ -4,6 +4,7 @@ import { CriError, during, invalidArgument } from "../base/errors.ts";
 import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import { ContainerLog, type LogDeps } from "./container_log.ts";
+import { type LogCounters, logCounters } from "./counters.ts";
 import { Output } from "./output.ts";
 import { READ_BYTES } from "./pump.ts";
 import type { TappedStreams } from "./tap.ts";
@@ -31,7 +32,7 @@ export type LogServiceHandle = LogService & {
 /** Opens the service; nothing is read until a container is opened. */
 export function openLogService({ io, fifoDir, logDirs }: LogServiceOptions): LogServiceHandle {
   const space = { input: new Uint8Array(READ_BYTES), output: new Output() };
-  return new Logs({ io, space, logDirs }, fifoDir);
+  return new Logs({ io, space, logDirs, counters: logCounters() }, fifoDir);
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
@@ -90,6 +91,10 @@ class Logs implements LogServiceHandle {
     } finally {
       this.#logs.delete(containerId);
     }
+  }
+
+  counters(): Promise<LogCounters> {
+    return Promise.resolve({ ...this.#deps.counters });
   }
 
   list(): Promise<string[]> {

@@ -139,3 +139,30 @@ Deno.test("StreamPump goes on reading while the disk is full", async () => {
   await pump.ended;
   assert.equal(log(), "F found\n");
 });
+
+Deno.test("StreamPump reads no more while a write is under way, so that the container waits", async () => {
+  const { io, pump, log } = startPump();
+  const append = io.append.bind(io);
+  const disk = Promise.withResolvers<void>();
+  io.append = async (...args) => {
+    await disk.promise;
+    return await append(...args);
+  };
+  const reads: number[] = [];
+  const read = io.readFifo.bind(io);
+  io.readFifo = (fd, into) => {
+    const count = read(fd, into);
+    if (typeof count === "number") reads.push(count);
+    return count;
+  };
+  io.openWriter(FIFO);
+  pump.attached();
+  io.write(FIFO, "0123456789\n".repeat(10));
+  await settle();
+  await settle();
+  assert.deepEqual(reads, [16], "one batch is in memory, the rest is the container's to keep");
+  disk.resolve();
+  io.closeWriter(FIFO);
+  await pump.ended;
+  assert.equal(log(), "F 0123456789\n".repeat(10));
+});

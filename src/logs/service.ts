@@ -1,4 +1,5 @@
 /** Step 7 of 7: the logs of containers, as the server compartment calls them in the io compartment. */
+import type { LogCounters } from "./counters.ts";
 
 /** What a container's stdio is made from. */
 export interface LogOptions {
@@ -49,6 +50,8 @@ export interface LogService {
   reopen(o: { containerId: string }): Promise<void>;
   /** Stops, and removes the FIFOs and their folder. Idempotent. */
   close(o: { containerId: string }): Promise<void>;
+  /** What was written and lost since this service began. */
+  counters(): Promise<LogCounters>;
   /** Ids of the containers with open streams. */
   list(): Promise<string[]>;
 }

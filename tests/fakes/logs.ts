@@ -1,5 +1,6 @@
 /** The log service in memory: which containers' streams are open, and how far each has come. */
 import { CriError } from "../../src/base/errors.ts";
+import { type LogCounters, logCounters } from "../../src/logs/counters.ts";
 import type { LogOptions, LogService, StdioPaths } from "../../src/logs/service.ts";
 import { stdioPaths } from "../../src/logs/stdio.ts";
 
@@ -56,6 +57,10 @@ export class FakeLogs implements LogService {
 
   close({ containerId }: { containerId: string }): Promise<void> {
     return this.#call("close", () => void this.streams.delete(containerId));
+  }
+
+  counters(): Promise<LogCounters> {
+    return this.#call("counters", logCounters);
   }
 
   list(): Promise<string[]> {

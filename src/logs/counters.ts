@@ -1,0 +1,10 @@
+/** What became of the output of all containers together. */
+export interface LogCounters {
+  writtenBytes: number;
+  /** Output that no disk took. */
+  lostBytes: number;
+}
+
+export function logCounters(): LogCounters {
+  return { writtenBytes: 0, lostBytes: 0 };
+}
