@@ -1,12 +1,8 @@
 /** ExecSync on a daemon with a real containerd, called as a kubelet calls it. */
 import assert from "node:assert/strict";
-import { connectContainerd } from "../../src/containerd/client.ts";
-import { CriClient } from "../world/cri_client.ts";
-import { type Crictl, crictlOf, whereCrictlIs } from "../world/crictl.ts";
-import { type Daemon, startDaemon } from "../world/daemon.ts";
+import { whereCrictlIs } from "../world/crictl.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { type RunningContainer, startRunningContainer } from "../world/running_container.ts";
 
 const FAILED_PRECONDITION = 9;
 const DEADLINE_EXCEEDED = 4;
@@ -14,53 +10,21 @@ const INVALID_ARGUMENT = 3;
 const NOT_FOUND = 5;
 const MIB = 1024 * 1024;
 
-interface Setup {
-  daemon: Daemon;
-  crictl: Crictl;
-  cri: CriClient;
-  /** The running container. */
-  id: string;
+/** A container and a shell in it. */
+interface Setup extends Pick<RunningContainer, "cri" | "id" | "crictl" | "traces"> {
   sh(script: string, timeout?: bigint): Promise<{ stdout: string; stderr: string; code: number }>;
-  /** Execs whose FIFOs are there, and processes in the container beside its own. */
-  traces(): Promise<string[]>;
 }
 
 const decoder = new TextDecoder();
 
-async function setUp(daemon: Daemon, image: string, cri: CriClient): Promise<Setup> {
-  const crictl = crictlOf(daemon);
-  await crictl("pull", image);
-  const pods = new Pods(crictl, daemon);
-  const pod = await pods.run("exec");
-  const container = containerConfig("main", image, {
-    envs: [{ key: "WHO", value: "kubelet" }],
-    working_dir: "/tmp",
-    linux: { security_context: { run_as_user: { value: 1234 } } },
-  });
-  const id = await pods.create(pod, { pod: podConfig(daemon, "exec"), container });
-  await crictl("start", id);
-  return {
-    daemon,
-    crictl,
-    cri,
-    id,
-    sh: async (script, timeout = 0n) => {
-      const cmd = ["sh", "-c", script];
-      const answer = await cri.call("execSync", { containerId: id, cmd, timeout });
-      const { stdout, stderr, exitCode: code } = answer;
-      return { stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), code };
-    },
-    traces: () => tracesOf(daemon, id),
+function setupOf({ cri, id, crictl, traces }: RunningContainer): Setup {
+  const sh = async (script: string, timeout = 0n) => {
+    const cmd = ["sh", "-c", script];
+    const answer = await cri.call("execSync", { containerId: id, cmd, timeout });
+    const { stdout, stderr, exitCode: code } = answer;
+    return { stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), code };
   };
-}
-
-async function tracesOf(daemon: Daemon, id: string): Promise<string[]> {
-  const names = (await Array.fromAsync(Deno.readDir(`${daemon.dir}/state/io/${id}`)))
-    .map(({ name }) => name).filter((name) => name.startsWith("exec-"));
-  const containerd = connectContainerd({ address: daemon.containerdAddress, namespace: "k8s.io" });
-  const pids = await containerd.tasks.pids(id);
-  containerd.close();
-  return [...names, ...pids.slice(1).map((pid) => `process ${pid}`)];
+  return { cri, id, crictl, traces, sh };
 }
 
 const CASES: readonly { name: string; check(setup: Setup): Promise<void> }[] = [
@@ -157,10 +121,12 @@ const CASES: readonly { name: string; check(setup: Setup): Promise<void> }[] = [
 ];
 
 Deno.test(whereCrictlIs("ExecSync on a real containerd"), async (t) => {
-  await using busybox = await busyboxRegistry();
-  await using daemon = await startDaemon();
-  using cri = new CriClient(daemon.listen);
-  const setup = await setUp(daemon, busybox.image, cri);
+  await using container = await startRunningContainer({
+    envs: [{ key: "WHO", value: "kubelet" }],
+    working_dir: "/tmp",
+    linux: { security_context: { run_as_user: { value: 1234 } } },
+  });
+  const setup = setupOf(container);
   for (const { name, check } of CASES) {
     await t.step(name, async () => {
       await check(setup);
@@ -176,6 +142,5 @@ Deno.test(whereCrictlIs("ExecSync on a real containerd"), async (t) => {
     assert([137, FAILED_PRECONDITION].includes(ended), `it ended with ${ended}`);
     await assert.rejects(setup.sh("true"), { code: FAILED_PRECONDITION });
   });
-  await new Pods(setup.crictl, daemon).removeAll();
-  await assertNothingLeft(daemon);
+  await container.finish();
 });
