@@ -6,7 +6,7 @@ import { describe, filesUnder, readSource } from "./source.ts";
 /** What may be longer, each with its reason. */
 const ALLOWED: Readonly<Record<string, Partial<Budget>>> = {
   // The list of what every verb gets, which splitting would only scatter.
-  "src/compartments/composition.ts": { functionLines: 80 },
+  "src/compartments/composition.ts": { functionLines: 90 },
   // The options of a call come last everywhere in containerd/, after key, parent and labels.
   "src/containerd/snapshots.ts": { parameters: 4 },
   // A listing of machine code, one instruction a line.

@@ -44,11 +44,11 @@ async function build(tools: readonly string[]): Promise<Ended> {
   return { code, output: new TextDecoder().decode(stderr) };
 }
 
-/** "unit          512 tests      12.3 s" */
+/** "unit            512 tests      12.3 s" */
 function describe(stage: Stage, { passed, failed }: Outcome, ms: number): string {
   const tests = `${passed + failed} ${passed + failed === 1 ? "test" : "tests"}`;
   const what = failed > 0 ? `${failed} of ${tests} FAILED` : tests;
-  return `${stage.name.padEnd(12)} ${what.padEnd(24)} ${(ms / 1000).toFixed(1).padStart(6)} s`;
+  return `${stage.name.padEnd(14)} ${what.padEnd(24)} ${(ms / 1000).toFixed(1).padStart(6)} s`;
 }
 
 async function select(wanted: readonly string[]): Promise<Stage[]> {
@@ -68,7 +68,7 @@ async function select(wanted: readonly string[]): Promise<Stage[]> {
 
 async function main(wanted: readonly string[]): Promise<number> {
   if (wanted[0] === "list") {
-    for (const { name, meaning } of await stages()) out(`${name.padEnd(12)} ${meaning}`);
+    for (const { name, meaning } of await stages()) out(`${name.padEnd(14)} ${meaning}`);
     return 0;
   }
   const total = { passed: 0, failed: 0, skipped: 0 };

@@ -43,10 +43,12 @@ export async function stages(): Promise<Stage[]> {
       ...go,
     },
     {
-      name: "conformance",
-      meaning: "critest, the suite for runtimes",
-      args: ["run", "-q", "-P=dev", "tests/conformance/main.ts", "--parallel", "2"],
-      read: ofSuite,
+      ...conformance("conformance", "critest, on the containerd of this machine", "1.6"),
+      ...suite,
+      ...go,
+    },
+    {
+      ...conformance("conformance-2", "critest, on containerd 2.3 with its runc", "2.3"),
       ...suite,
       ...go,
     },
@@ -76,6 +78,12 @@ async function missingOf(programs: readonly string[]): Promise<string[]> {
 
 function command(name: string, meaning: string, args: readonly string[]): Stage {
   return { name, meaning, args, read: ofCommand };
+}
+
+function conformance(name: string, meaning: string, containerd: string): Stage {
+  const options = ["--containerd", containerd, "--parallel", "2"];
+  const args = ["run", "-q", "-P=dev", "tests/conformance/main.ts", ...options];
+  return { name, meaning, args, read: ofSuite };
 }
 
 function tests(name: string, meaning: string, args: readonly string[]): Stage {
