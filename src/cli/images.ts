@@ -3,13 +3,14 @@ import { CriError } from "../base/errors.ts";
 import { configureLogging } from "../base/logging.ts";
 import { Operation } from "../base/operation.ts";
 import { openFile } from "../compartments/open_file.ts";
-import { registryDeps } from "../compartments/registry_deps.ts";
+import { imageNaming, registryDeps } from "../compartments/registry_deps.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/table.ts";
 import { connectContainerd, type Containerd } from "../containerd/client.ts";
 import { readArchive } from "../images/archive.ts";
 import { importArchive } from "../images/import.ts";
 import type { Image } from "../images/image.ts";
+import { completeName } from "../images/naming.ts";
 import { imageArchitecture } from "../images/platform.ts";
 import { Progress } from "../images/progress.ts";
 import { type PullDeps, pullImage } from "../images/pull.ts";
@@ -64,9 +65,10 @@ export async function pullImages(
   references: readonly string[],
   o: ImagesFlags & { username?: string; passwordStdin?: boolean; quiet?: boolean },
 ): Promise<number> {
-  const wanted = references.map((text) => parseReference(text));
   const auth = await readAuth(o);
   return await withContainerd(o, async ({ config, deps, signal }) => {
+    const naming = imageNaming(config);
+    const wanted = references.map((text) => parseReference(completeName(naming, text, "IMAGE")));
     for (const reference of wanted) {
       const name = canonicalName(reference);
       const progress = new Progress(name);
@@ -146,9 +148,10 @@ async function readAuth(
   return { ...none, username: o.username, password };
 }
 
-async function loadStore({ containerd, signal }: Session): Promise<ImageStore> {
+async function loadStore({ config, containerd, signal }: Session): Promise<ImageStore> {
   const { images, content } = containerd;
-  const store = new ImageStore({ images, content, architecture: imageArchitecture() });
+  const naming = imageNaming(config);
+  const store = new ImageStore({ images, content, architecture: imageArchitecture(), naming });
   await store.load(signal);
   return store;
 }

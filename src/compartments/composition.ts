@@ -11,6 +11,7 @@ import type { Accounts } from "../oci/user.ts";
 import type { ImageDeps } from "../cri/image_service.ts";
 import type { RuntimeDeps } from "../cri/services.ts";
 import { imageArchitecture } from "../images/platform.ts";
+import { imageNaming } from "./registry_deps.ts";
 import { imagePuller, sandboxImages } from "../images/puller.ts";
 import type { RegistryService } from "../images/service.ts";
 import { ImageStore } from "../images/store.ts";
@@ -72,8 +73,9 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     images: containerd.images,
     content: containerd.content,
     architecture: imageArchitecture(),
+    naming: imageNaming(config),
   });
-  const puller = { registry, store: imageStore };
+  const puller = { registry, store: imageStore, naming: imageNaming(config) };
   const network = openNetwork({ config, peers });
   const usage = new ImageUsage({
     snapshots: containerd.snapshots(snapshotter),

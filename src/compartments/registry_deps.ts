@@ -3,11 +3,17 @@ import { KeyedLock } from "../base/keyed_lock.ts";
 import { Slots } from "../base/slots.ts";
 import type { Config } from "../config/table.ts";
 import type { Containerd } from "../containerd/client.ts";
+import { type Naming, namingOf } from "../images/naming.ts";
 import { imageArchitecture } from "../images/platform.ts";
 import type { PullDeps } from "../images/pull.ts";
 import { readCredentials } from "../registry/credentials_file.ts";
 import { hostsIn } from "../registry/hosts_folder.ts";
 import { timingWith } from "../registry/timing.ts";
+
+/** How images are called on this node. */
+export function imageNaming({ images }: Config): Naming {
+  return namingOf({ shortNames: images.short_names, pinned: images.pinned_images });
+}
 
 export function registryDeps({ images }: Config, containerd: Containerd): PullDeps {
   return {

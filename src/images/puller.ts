@@ -4,6 +4,7 @@ import type { RegistryAuth } from "../registry/credentials.ts";
 import { CriError } from "../base/errors.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import type { Image } from "./image.ts";
+import { completeName, type Naming, USUAL_NAMING } from "./naming.ts";
 import type { PullProgress } from "./progress.ts";
 import { parseReference } from "./reference.ts";
 import type { PullRequest, SandboxImageRequest, StoredImage } from "./service.ts";
@@ -33,11 +34,16 @@ export interface RegistryCalls {
 export interface PullerDeps {
   readonly registry: RegistryCalls;
   readonly store: Pick<ImageStore, "find" | "refresh">;
+  /** The field's habits when left out. */
+  readonly naming?: Naming;
 }
 
-export function imagePuller({ registry, store }: PullerDeps): ImagePuller {
+export function imagePuller(
+  { registry, store, naming = USUAL_NAMING }: PullerDeps,
+): ImagePuller {
   return {
-    pull: async (request, signal, onProgress) => {
+    pull: async (asked, signal, onProgress) => {
+      const request = { ...asked, reference: completeName(naming, asked.reference) };
       parseReference(request.reference);
       const listener = onProgress === undefined ? {} : {
         // Both ends are compiled together: this is what the other one sends.

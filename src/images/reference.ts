@@ -95,6 +95,11 @@ export function tagBesideDigest(text: string): string | undefined {
   return digest === undefined || tag === undefined || !TAG.test(tag) ? undefined : tag;
 }
 
+/** Whether a name tells the registry; a name without one is short. */
+export function hasRegistry(text: string): boolean {
+  return splitsDomain(splitName(text).name);
+}
+
 function splitName(text: string): { name: string; tag?: string; digest?: string } {
   const at = text.indexOf("@");
   const [rest, digest] = at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
@@ -109,11 +114,17 @@ function splitName(text: string): { name: string; tag?: string; digest?: string 
 }
 
 /** The first part is a registry when it can't be a repository: it has a dot, a port or capitals. */
+function splitsDomain(name: string): boolean {
+  const slash = name.indexOf("/");
+  const first = name.slice(0, Math.max(slash, 0));
+  return slash >= 0 &&
+    (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
+}
+
 function splitDomain(name: string): { domain: string; path: string } {
   const slash = name.indexOf("/");
   const first = name.slice(0, Math.max(slash, 0));
-  const isDomain = slash >= 0 &&
-    (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
+  const isDomain = splitsDomain(name);
   if (isDomain && first !== DEFAULT_DOMAIN && first !== LEGACY_DOMAIN) {
     return { domain: first, path: name.slice(slash + 1) };
   }

@@ -9,6 +9,7 @@ import { KeyedLock } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import type { ImageRecord, Images } from "../containerd/images.ts";
 import type { Image } from "./image.ts";
+import { type Naming, USUAL_NAMING } from "./naming.ts";
 import { isPinned } from "./records.ts";
 import {
   canonicalName,
@@ -25,6 +26,8 @@ const log = logger("images");
 
 export interface ImageStoreDeps extends StoredDeps {
   readonly images: Pick<Images, "get" | "list">;
+  /** The field's habits when left out. */
+  readonly naming?: Naming;
 }
 
 /** A record and what its target turned out to be. */
@@ -42,6 +45,7 @@ const WHOLE_ID = /^[a-f0-9]{64}$/;
 
 export class ImageStore {
   readonly #deps: ImageStoreDeps;
+  readonly #naming: Naming;
   readonly #entries = new Map<string, Entry>();
   /** Complete names of records that somebody else gave a short one. */
   readonly #shortNames = new Map<string, string>();
@@ -53,6 +57,7 @@ export class ImageStore {
 
   constructor(deps: ImageStoreDeps) {
     this.#deps = deps;
+    this.#naming = deps.naming ?? USUAL_NAMING;
   }
 
   /** Grows with every change: who keeps a ready-made answer compares it. */
@@ -116,7 +121,9 @@ export class ImageStore {
   async #take(record: ImageRecord, signal: AbortSignal): Promise<void> {
     const { name, target } = record;
     const known = this.#entries.get(name);
-    const pinned = isPinned(record.labels);
+    const reference = isDigest(name) ? undefined : tryParseReference(name);
+    const pinned = isPinned(record.labels) ||
+      (reference !== undefined && this.#naming.isPinned(canonicalName(reference)));
     try {
       const facts = known?.targetDigest === target.digest
         ? known.facts
@@ -169,7 +176,9 @@ export class ImageStore {
     return this.#images.get(digest as ImageId);
   }
 
-  #byName(text: string): Image | undefined {
+  #byName(short: string): Image | undefined {
+    const text = this.#naming.complete(short);
+    if (text === undefined) return undefined;
     const reference = tryParseReference(text);
     if (reference === undefined) return undefined;
     const entry = this.#entry(canonicalName(reference));
