@@ -59,6 +59,11 @@ export class Flights<T> {
     }
   }
 
+  /** How many requests are in progress. */
+  get size(): number {
+    return this.#flights.size;
+  }
+
   /** Forgets a result that nobody fetched, because its object is gone. */
   forget(matches: (value: T) => boolean): void {
     for (const [name, { value }] of this.#untaken) {

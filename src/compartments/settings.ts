@@ -7,6 +7,9 @@ import type { Runtime, RuntimeFeatures, Settings } from "../state/settings.ts";
 /** Shims that take runc's options. */
 const RUNC_SHIM = "io.containerd.runc.v2";
 
+/** Where that shim has runc keep its records, when its options don't say. */
+const RUNC_ROOT = "/run/containerd/runc";
+
 /** Mounts can be changed with all below them, and mapped, since then (mount_setattr(2)). */
 const MOUNT_SETATTR = [5, 12] satisfies [number, number];
 
@@ -71,8 +74,15 @@ function runtimeOf(
     podAnnotations: runtime.pod_annotations,
     containerAnnotations: runtime.container_annotations,
     privilegedWithoutHostDevices: runtime.privileged_without_host_devices,
+    stateDir: stateDirOf(config, runtime),
     features,
   };
+}
+
+/** The shim puts the namespace below the folder that its options name. */
+function stateDirOf(config: Config, { type, options }: RuntimeConfig): string | undefined {
+  if (type !== RUNC_SHIM) return undefined;
+  return `${options.get("Root") || RUNC_ROOT}/${config.containerd.namespace}`;
 }
 
 /** Options are spelled as containerd's own configuration spells them. */

@@ -9,13 +9,15 @@ import { Operation } from "../base/operation.ts";
 import { settled } from "../base/settled.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { LogService } from "../logs/service.ts";
-import { containerLabel } from "../state/containers.ts";
+import { type Container, containerLabel } from "../state/containers.ts";
+import type { SandboxStore } from "../state/sandboxes.ts";
 import { containerDir, containerStateDir } from "../state/folders.ts";
 import type { NameRegistry } from "../state/names.ts";
 import { endLookup } from "./accounts.ts";
 import type { ExitedDeps } from "./exited.ts";
 import { deleteContainerRecord } from "./record.ts";
 import { unmountImages } from "./image_mounts.ts";
+import { clearRuntimeState, type RuntimeStateDeps } from "./runtime_state.ts";
 import { removeSnapshot } from "./snapshot.ts";
 import { killContainer } from "./stop.ts";
 import { deleteTask, endTask } from "./task.ts";
@@ -25,11 +27,12 @@ const log = logger("containers");
 /** Removing has its own deadline: a caller that gave up must not leave half a container. */
 const REMOVE_TIMEOUT_MS = 120_000;
 
-export interface RemoveDeps extends ExitedDeps {
+export interface RemoveDeps extends ExitedDeps, RuntimeStateDeps {
+  readonly sandboxes: Pick<SandboxStore, "find">;
   readonly containerd: Pick<Containerd, "containers" | "snapshots" | "tasks">;
   readonly names: NameRegistry;
   readonly containerFlights: Flights<ContainerId>;
-  readonly linux: { unmount(target: string): void };
+  readonly linux: RuntimeStateDeps["linux"] & { unmount(target: string): void };
   readonly logs: ExitedDeps["logs"] & Pick<LogService, "close">;
 }
 
@@ -70,6 +73,7 @@ async function removeLocked(
         endLookup(deps, id),
         unmountImages(deps, container, signal),
         removePath(containerStateDir(deps.settings, id)),
+        clearRuntime(deps, container),
       ]));
     await op.step("delete its record", () => deleteContainerRecord(deps, id, signal));
     // The checkpoint goes last: a crash before this leaves nothing that claims to be a container.
@@ -85,6 +89,12 @@ async function removeLocked(
     containerId: id,
     sandboxId: container.metadata.sandboxId,
   });
+}
+
+/** Without its pod nobody knows where its cgroup was; then it went with the pod's. */
+async function clearRuntime(deps: RemoveDeps, { id, metadata }: Container): Promise<void> {
+  const pod = deps.sandboxes.find(metadata.sandboxId);
+  if (pod !== undefined) await clearRuntimeState(deps, { id, pod: pod.metadata });
 }
 
 /** An exited container has no task, unless its shim couldn't delete it when it ended. */

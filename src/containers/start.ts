@@ -23,6 +23,7 @@ import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts"
 import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
+import { clearRuntimeState, type RuntimeStateDeps } from "./runtime_state.ts";
 import { endTask } from "./task.ts";
 
 const log = logger("containers");
@@ -30,7 +31,7 @@ const log = logger("containers");
 /** The exit code of a container whose program could not be started. */
 const START_ERROR_CODE = 128;
 
-export interface StartDeps {
+export interface StartDeps extends RuntimeStateDeps {
   readonly containerd: Pick<Containerd, "tasks" | "snapshots">;
   readonly containers: ContainerStore;
   readonly sandboxes: SandboxStore;
@@ -94,7 +95,10 @@ async function start(
       "create the task",
       // Not given up half way: see createSandboxTask.
       () => deps.containerd.tasks.create({ id, rootfs, ...stdio }),
-      async (signal) => void await endTask(deps.containerd.tasks, id, signal),
+      async (signal) => {
+        await endTask(deps.containerd.tasks, id, signal);
+        await clearRuntimeState(deps, { id, pod: pod.metadata });
+      },
     );
     await deps.logs.attached({ containerId: id });
     const pid = await op.step("start the task", () => deps.containerd.tasks.start(id));

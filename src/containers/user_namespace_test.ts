@@ -12,6 +12,7 @@ const RUNTIME: Runtime = {
   podAnnotations: [],
   containerAnnotations: [],
   privilegedWithoutHostDevices: false,
+  stateDir: undefined,
   features: { recursiveReadonlyMounts: true, idmappedMounts: true },
 };
 

@@ -6,6 +6,7 @@ export const ENOENT = 2;
 export const ESRCH = 3;
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENOTDIR = 20;
 export const EINVAL = 22;
@@ -26,7 +27,7 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [EAGAIN, ["EAGAIN", "not now", "unavailable"]],
   [12, ["ENOMEM", "out of memory", "resourceExhausted"]],
   [13, ["EACCES", "access denied", "permissionDenied"]],
-  [16, ["EBUSY", "in use", "failedPrecondition"]],
+  [EBUSY, ["EBUSY", "in use", "failedPrecondition"]],
   [EEXIST, ["EEXIST", "exists already", "alreadyExists"]],
   [19, ["ENODEV", "no such file system type", "failedPrecondition"]],
   [ENOTDIR, ["ENOTDIR", "not a folder", "failedPrecondition"]],

@@ -3,6 +3,7 @@
 const IS_ARM = Deno.build.arch === "aarch64";
 
 export const AT_FDCWD = -100;
+export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
 
 export const O_RDONLY = 0;

@@ -1,6 +1,7 @@
 /** What the server compartment gets from the kernel. A fake stands in for it in tests. */
 import { capabilitiesOf } from "./capabilities.ts";
 import { type Device, devices, devicesAt } from "./devices.ts";
+import { cgroupMounts, removeCgroup } from "./cgroups.ts";
 import { listFolder, readFile, readFileIfAny } from "./files.ts";
 import { findInRoot, readInRoot } from "./in_root.ts";
 import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
@@ -16,6 +17,7 @@ import {
 } from "./mounts.ts";
 import { makeLink, resolveHostPath } from "./host_path.ts";
 import { isNetns, pinNetns, pinNetnsOf, type SocketPair, socketsIn, unpinNetns } from "./netns.ts";
+import { removeFiles } from "./remove_files.ts";
 import { endOrphanedShims } from "./shims.ts";
 import { type OpenFiles, openFilesOf } from "./open_files.ts";
 import { type FileSystemSpace, statfs } from "./statfs.ts";
@@ -102,6 +104,10 @@ export interface Linux {
    * their containers.
    */
   endOrphanedShims(address: string): string[];
+  /** Kills what is in a container's cgroup and removes it; gone is done. */
+  removeCgroup(path: string): Promise<void>;
+  /** Removes a folder with the files in it; gone is done. */
+  removeFiles(folder: string): void;
 }
 
 /**
@@ -117,6 +123,8 @@ export function openLinux(): Linux {
 
 /** The same on a libc that is open. */
 export function linuxOn(libc: ServerLibc): Linux {
+  let found: readonly string[] | undefined;
+  const hierarchies = () => found ??= cgroupMounts(readFile(libc, "/proc/self/mountinfo"));
   return {
     pinNetns: (path) => pinNetns(libc, path),
     pinNetnsOf: (pid, path) => pinNetnsOf(libc, pid, path),
@@ -143,6 +151,8 @@ export function linuxOn(libc: ServerLibc): Linux {
     sharingAt: (path) => sharingAt(readFile(libc, "/proc/self/mountinfo"), path),
     devicesAt: (path) => devicesAt(libc, path),
     devices: () => devices(libc),
+    removeCgroup: (path) => removeCgroup(libc, { path, mounts: hierarchies() }),
+    removeFiles: (folder) => removeFiles(libc, folder),
     endOrphanedShims: (address) => endOrphanedShims(libc, address),
   };
 }

@@ -7,6 +7,7 @@ import { logger } from "../base/log.ts";
 import { Operation } from "../base/operation.ts";
 import { settled } from "../base/settled.ts";
 import { removeContainer, type RemoveDeps as ContainerRemoveDeps } from "../containers/remove.ts";
+import { clearRuntimeState } from "../containers/runtime_state.ts";
 import { removeSnapshot } from "../containers/snapshot.ts";
 import { podName } from "../state/sandboxes.ts";
 import { type FilesDeps, removePodFiles } from "./files.ts";
@@ -54,6 +55,7 @@ async function removeLocked(deps: RemoveDeps, id: SandboxId, signal: AbortSignal
       settled([
         removeSnapshot(deps, { snapshotter: pod.snapshotter, snapshotKey: id }, signal),
         removePodFiles(deps, id),
+        clearRuntimeState(deps, { id, pod: pod.metadata }),
       ]));
     await op.step("delete its record", () => deleteRecord(deps, id, signal));
   } catch (error) {

@@ -21,6 +21,7 @@ import { logger } from "../base/log.ts";
 import { Operation } from "../base/operation.ts";
 import { toGoCniResult } from "../cni/go_cni.ts";
 import { removeSnapshot } from "../containers/snapshot.ts";
+import { clearRuntimeState, type RuntimeStateDeps } from "../containers/runtime_state.ts";
 import { endTask } from "../containers/task.ts";
 import { RunPodSandboxRequest } from "../gen/cri/v1/api.ts";
 import { hasUserNamespaces, type UserNamespaceDeps } from "../node/user_namespaces.ts";
@@ -38,7 +39,15 @@ import { createSandboxTask, prepareSandboxSnapshot, type TaskDeps } from "./task
 
 const log = logger("pods");
 
-export type RunDeps = RecordDeps & TaskDeps & FilesDeps & NetworkDeps & UserNamespaceDeps & {
+type StepDeps =
+  & RecordDeps
+  & TaskDeps
+  & FilesDeps
+  & NetworkDeps
+  & UserNamespaceDeps
+  & RuntimeStateDeps;
+
+export type RunDeps = StepDeps & {
   readonly names: NameRegistry;
   readonly podFlights: Flights<SandboxId>;
   readonly podLocks: KeyedLock<SandboxId>;
@@ -130,7 +139,10 @@ async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxI
         return await op.step(
           "create the sandbox's task",
           () => createSandboxTask(deps, { id, rootfs }),
-          async (signal) => void await endTask(deps.containerd.tasks, id, signal),
+          async (signal) => {
+            await endTask(deps.containerd.tasks, id, signal);
+            await clearRuntimeState(deps, { id, pod: pod.metadata });
+          },
         );
       },
     );

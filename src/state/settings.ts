@@ -22,6 +22,8 @@ export interface Runtime {
   /** The same for containers. */
   readonly containerAnnotations: readonly string[];
   readonly privilegedWithoutHostDevices: boolean;
+  /** Where runc keeps its record of each container; undefined for other runtimes. */
+  readonly stateDir: string | undefined;
   readonly features: RuntimeFeatures;
 }
 

@@ -59,12 +59,8 @@ exit $code
 
 /** The first pod warms up, the second one is looked at. */
 async function logOfOnePod(node: Node, runc: string): Promise<string> {
-  const config = `[containerd.runtimes.runc]
-type = "io.containerd.runc.v2"
-[containerd.runtimes.runc.options]
-BinaryName = ${JSON.stringify(runc)}
-`;
-  await using ours = await startOurs(node, { logLevel: "debug", config });
+  const runcOptions = `BinaryName = ${JSON.stringify(runc)}`;
+  await using ours = await startOurs(node, { logLevel: "debug", runcOptions });
   await runClient("pods", { ...ours.flags, count: 2 });
   const log = await ours.daemon.log();
   const warmUp = log.indexOf(" RemovePodSandbox took ");

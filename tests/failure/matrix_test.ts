@@ -14,6 +14,7 @@ import {
 } from "../../src/gen/cri/v1/api.ts";
 import { removePodSandbox } from "../../src/pods/remove.ts";
 import { runPodSandbox } from "../../src/pods/run.ts";
+import { eventually } from "../world/delay.ts";
 import { Daemon, type Deps, type Disturbance, Node, type Point } from "./node.ts";
 
 const RUN = RunPodSandboxRequest.fromPartial({
@@ -188,15 +189,12 @@ for (const verb of VERBS) {
 
 /** The work goes on for a moment after its caller has left: until its undo has run. */
 async function assertSettled({ deps }: Daemon): Promise<void> {
-  for (let turn = 0; turn < 1000; turn++) {
-    if (![...deps.sandboxes.values()].some(({ state }) => state.kind === "pending")) break;
-    await new Promise((resolve) => setTimeout(resolve, 0));
+  const { podFlights, containerFlights } = deps;
+  await eventually("the work to end", () => podFlights.size === 0 && containerFlights.size === 0);
+  // StartContainer is no flight: whoever works on a container holds its lock.
+  for (const { id } of deps.containers.values()) {
+    await deps.containerLocks.run(id, never, () => Promise.resolve());
   }
-  // One lock a pod and container: whoever still works on one holds it.
-  for (const { id } of deps.sandboxes.values()) {
-    await deps.podLocks.run(id, never, () => Promise.resolve());
-  }
-  await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** The verb fails at one call, and then each of the calls of its undo fails too. */

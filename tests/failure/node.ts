@@ -223,6 +223,7 @@ function settingsOf(dir: string): Settings {
     podAnnotations: [],
     containerAnnotations: [],
     privilegedWithoutHostDevices: false,
+    stateDir: undefined,
     features: { recursiveReadonlyMounts: true, idmappedMounts: true },
   };
   return {
@@ -256,6 +257,8 @@ const HOST: Deps["host"] = {
 function linuxOf({ netns, mounts }: Node): Deps["linux"] {
   return {
     pinNetns: (path) => void netns.add(path),
+    removeCgroup: () => Promise.resolve(),
+    removeFiles: () => {},
     pinNetnsOf: (_pid, path) => void netns.add(path),
     unpinNetns: (path) => void netns.delete(path),
     mountTmpfs: (target) => void mounts.add(target),

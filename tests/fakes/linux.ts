@@ -158,6 +158,13 @@ export class FakeLinux implements Linux {
     return this.nodes.filter((node) => node.path === path || node.path.startsWith(`${path}/`));
   }
 
+  /** Cgroups and runtimes' records go with the tasks of the fake containerd. */
+  removeCgroup(_path: string): Promise<void> {
+    return Promise.resolve();
+  }
+
+  removeFiles(_folder: string): void {}
+
   /** Shims are containerd's, which has none that it doesn't know. */
   endOrphanedShims(_address: string): string[] {
     return [];

@@ -21,6 +21,8 @@ export interface DaemonOptions {
   /** Where network namespaces are pinned and results are cached, when others have to find them. */
   netnsDir?: string;
   cacheDir?: string;
+  /** Lines of TOML for the options of runc's shim. */
+  runcOptions?: string;
   /** TOML tables to add to the config. */
   config?: string;
   /** "debug" if left out. */
@@ -114,6 +116,9 @@ level = ${text(options.logLevel ?? "debug")}
 format = "text"
 [containerd]
 ${containerd}
+[containerd.runtimes.runc.options]
+Root = ${text(`${dir}/runc`)}
+${options.runcOptions ?? ""}
 [cni]
 conf_dir = ${text(network.confDir)}
 bin_dirs = ${text([this.ownPluginDir, ...options.pluginDirs ?? PLUGIN_DIRS])}

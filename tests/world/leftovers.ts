@@ -23,6 +23,7 @@ export async function leftovers(daemon: Daemon): Promise<string[]> {
     filesOf(netnsDir),
     cgroupsIn(daemon.cgroupParent),
     processesNaming(`-address ${daemon.containerdAddress}`),
+    under("runc/k8s.io")(),
     under("root/sandboxes")(),
     under("root/containers")(),
     under("state/sandboxes")(),

@@ -1,0 +1,70 @@
+/** Cgroups that a runtime made and did not live to remove, in every hierarchy of v1 and v2. */
+import { pause } from "../base/pause.ts";
+import { EBUSY, ENOENT, ESRCH, linuxError } from "./errno.ts";
+import { listFolder, readFile } from "./files.ts";
+import { AT_FDCWD, AT_REMOVEDIR } from "./flags.ts";
+import { cString, errnoOf, type ServerLibc } from "./libc.ts";
+import { stat } from "./stat.ts";
+
+const SIGKILL = 9;
+
+/** A killed process leaves its cgroup when the kernel has torn it down. */
+const TRIES = 100;
+const TRY_MS = 20;
+
+/** Mount points of cgroup file systems: https://docs.kernel.org/filesystems/proc.html, 3.5. */
+export function cgroupMounts(mountinfo: string): string[] {
+  return mountinfo.split("\n").flatMap((line) => {
+    const [mount = "", fileSystem = ""] = line.split(" - ");
+    const point = mount.split(" ")[4];
+    return /^cgroup2? /.test(fileSystem) && point !== undefined ? [point] : [];
+  });
+}
+
+/**
+ * Kills what is in a cgroup and removes it with all that is below it. Gone is done.
+ *
+ * @param path from the root of the hierarchies on; it is a container's, never its parent's
+ * @throws CriError failedPrecondition when a process in it doesn't end
+ */
+export async function removeCgroup(
+  libc: ServerLibc,
+  { path, mounts }: { path: string; mounts: readonly string[] },
+): Promise<void> {
+  for (const mount of mounts) {
+    for (let tries = 1; !removeTree(libc, `${mount}${path}`); tries++) {
+      if (tries === TRIES) throw linuxError(`remove cgroup ${mount}${path}`, EBUSY);
+      await pause(TRY_MS);
+    }
+  }
+}
+
+/** True when nothing is there any more, false while processes are still ending. */
+function removeTree(libc: ServerLibc, folder: string): boolean {
+  if (remove(libc, folder)) return true;
+  killAll(libc, folder);
+  for (const name of listFolder(libc, folder)) {
+    const path = `${folder}/${name}`;
+    const isFolder = stat(libc, { path, followLinks: false })?.kind === "folder";
+    if (isFolder && !removeTree(libc, path)) return false;
+  }
+  return remove(libc, folder);
+}
+
+function remove(libc: ServerLibc, folder: string): boolean {
+  if (libc.unlinkat(AT_FDCWD, cString(folder), AT_REMOVEDIR) === 0) return true;
+  const errno = errnoOf(libc);
+  if (errno === ENOENT) return true;
+  if (errno === EBUSY) return false;
+  throw linuxError(`remove cgroup ${folder}`, errno);
+}
+
+function killAll(libc: ServerLibc, folder: string): void {
+  const pids = readFile(libc, `${folder}/cgroup.procs`).split("\n").map(Number);
+  // A process of another pid namespace shows as 0, which would mean all of our own.
+  for (const pid of pids.filter((pid) => pid > 0)) {
+    if (libc.kill(pid, SIGKILL) === 0) continue;
+    const errno = errnoOf(libc);
+    if (errno !== ESRCH) throw linuxError(`kill process ${pid}`, errno);
+  }
+}

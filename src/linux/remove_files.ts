@@ -1,0 +1,20 @@
+/** Removes files by libc where Deno may not: below /run, of programs that others run. */
+import { ENOENT, linuxError } from "./errno.ts";
+import { listFolder } from "./files.ts";
+import { AT_FDCWD, AT_REMOVEDIR } from "./flags.ts";
+import { cString, errnoOf, type ServerLibc } from "./libc.ts";
+import { stat } from "./stat.ts";
+
+/** Removes a folder with the files in it; gone is done. @throws CriError for a folder in it */
+export function removeFiles(libc: ServerLibc, folder: string): void {
+  const isThere = stat(libc, { path: folder, followLinks: false })?.kind === "folder";
+  if (!isThere) return;
+  for (const name of listFolder(libc, folder)) unlink(libc, `${folder}/${name}`, 0);
+  unlink(libc, folder, AT_REMOVEDIR);
+}
+
+function unlink(libc: ServerLibc, path: string, flags: number): void {
+  if (libc.unlinkat(AT_FDCWD, cString(path), flags) === 0) return;
+  const errno = errnoOf(libc);
+  if (errno !== ENOENT) throw linuxError(`remove ${path}`, errno);
+}
