@@ -6,6 +6,7 @@ import { assertNothingLeft } from "../world/leftovers.ts";
 import { runCritest } from "./critest.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import { readResults, type Result, summarize, toTsv } from "./results.ts";
+import { judgeSkips } from "./skips.ts";
 import { buildCrictl, buildNode, prepareSuite, type Suite } from "./suite.ts";
 
 /** Apart from the terminal's group of processes: an interrupt is for this program to pass on. */
@@ -84,13 +85,14 @@ async function run(options: Options, signal: AbortSignal): Promise<Ran> {
 
 async function runOnDaemon(suite: Suite, options: Options, signal: AbortSignal): Promise<Ran> {
   await buildCrictl();
-  const node = options.containerd === "2.3" ? await buildNode() : {};
-  const { out } = options;
-  await using daemon = await startDaemon({ ...node, command: DAEMON });
+  const programs = options.containerd === "2.3" ? await buildNode() : {};
+  const { containerd, out } = options;
+  await using daemon = await startDaemon({ ...programs, command: DAEMON });
   try {
     const run = { socket: daemon.listen, tempDir: daemon.logDir, out, signal };
     await runCritest(suite, run, options);
-    return { results: await resultsIn(out), left: await leftOn(daemon) };
+    const node = { containerd, kernelRelease: Deno.osRelease() };
+    return { results: judgeSkips(await resultsIn(out), node), left: await leftOn(daemon) };
   } finally {
     await Deno.writeTextFile(`${out}/daemon.log`, await daemon.log());
   }

@@ -36,10 +36,10 @@ trap clean_up EXIT
 # The dynamic busybox, for the static one runs its own applets before the files in /bin, and a test
 # masks the file /bin/ls.
 mkdir -p "$out/debs" "$work/packages"
+download() { (cd "$out/debs" && apt-get download -qq "$1" 2> /dev/null); }
 for package in busybox nginx nginx-common catatonit; do
-  ls "$out/debs/${package}_"*.deb > /dev/null 2>&1 ||
-    (cd "$out/debs" && apt-get download -qq "$package" 2> /dev/null) ||
-    die "apt-get download $package failed (apt-get update first?)"
+  ls "$out/debs/${package}_"*.deb > /dev/null 2>&1 || download "$package" ||
+    { apt-get update -qq && download "$package"; } || die "apt-get download $package failed"
 done
 for deb in "$out"/debs/*.deb; do dpkg-deb -x "$deb" "$work/packages"; done
 
