@@ -8,18 +8,20 @@ import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/table.ts";
 import { connectContainerd, type Containerd } from "../containerd/client.ts";
 import { readArchive } from "../images/archive.ts";
+import { exportImages as exportArchive } from "../images/export.ts";
 import { importArchive } from "../images/import.ts";
 import type { Image } from "../images/image.ts";
 import { completeName } from "../images/naming.ts";
 import { imageArchitecture } from "../images/platform.ts";
 import { Progress } from "../images/progress.ts";
 import { type PullDeps, pullImage } from "../images/pull.ts";
-import { canonicalName, parseReference } from "../images/reference.ts";
+import { canonicalName, parseReference, tryParseReference } from "../images/reference.ts";
 import { removeImage } from "../images/remove.ts";
 import { ImageStore } from "../images/store.ts";
 import type { RegistryAuth } from "../registry/credentials.ts";
 import { withContainerdAddress } from "../supervisor/managed_config.ts";
-import { formatBytes, formatTable, print, printError, printJson } from "./output.ts";
+import { replaceFile } from "./replace_file.ts";
+import { formatBytes, formatTable, print, printBytes, printError, printJson } from "./output.ts";
 import { progressView } from "./progress.ts";
 
 /** Flags that all of the commands have. */
@@ -115,7 +117,7 @@ export async function removeImages(names: readonly string[], o: ImagesFlags): Pr
 /** Imports archives as `docker save`, `ctr images export` and others write them; "-" is stdin. */
 export async function importImages(
   files: readonly string[],
-  o: ImagesFlags & { baseName?: string },
+  o: ImagesFlags & { baseName?: string; allPlatforms?: boolean },
 ): Promise<number> {
   return await withContainerd(o, async ({ config, deps, signal }) => {
     for (const file of files) {
@@ -123,12 +125,48 @@ export async function importImages(
         what: file === "-" ? "stdin" : file,
         stream: await openArchive(file),
         snapshotter: config.containerd.snapshotter,
+        allPlatforms: o.allPlatforms === true,
         ...(o.baseName === undefined ? {} : { baseName: o.baseName }),
       }, signal);
       for (const { names } of stored) print(`${names.join("\n")}\n`);
     }
     return 0;
   });
+}
+
+/** Writes images into one archive of the OCI layout; "-" is stdout. */
+export async function exportImages(
+  names: readonly string[],
+  o: ImagesFlags & { output: string; allPlatforms?: boolean },
+): Promise<number> {
+  return await withContainerd(o, async (session) => {
+    const { containerd, signal } = session;
+    const store = await loadStore(session);
+    const records = names.map((name) => recordName(store, name));
+    const architecture = imageArchitecture();
+    const deps = { images: containerd.images, content: containerd.content, architecture };
+    const request = { names: records, allPlatforms: o.allPlatforms === true };
+    const archive = exportArchive(deps, request, signal);
+    if (o.output === "-") {
+      await printBytes(archive);
+      return 0;
+    }
+    await replaceFile(o.output, archive);
+    print(records.map((name) => `${name}\n`).join(""));
+    return 0;
+  });
+}
+
+/** The record that a name means: the very one where there is one, else the image's first. */
+function recordName(store: ImageStore, name: string): string {
+  const image = store.find(name);
+  const [first] = image?.names ?? [];
+  if (image === undefined || first === undefined) {
+    throw new CriError("notFound", `There is no image ${JSON.stringify(name)}`);
+  }
+  const reference = tryParseReference(name);
+  const whole = reference === undefined ? name : canonicalName(reference);
+  return image.names.includes(whole) ? whole : first;
 }
 
 async function openArchive(file: string): Promise<ReadableStream<Uint8Array>> {

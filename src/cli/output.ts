@@ -7,6 +7,11 @@ export function print(text: string): void {
   writeAll(Deno.stdout, text);
 }
 
+/** Writes bytes to stdout as they come, no faster than they are read there. */
+export async function printBytes(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  await ReadableStream.from(bytes).pipeTo(Deno.stdout.writable);
+}
+
 /** Writes a message for people to stderr. */
 export function printError(text: string): void {
   writeAll(Deno.stderr, text);

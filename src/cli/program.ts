@@ -81,10 +81,13 @@ function addConfig(program: Command, report: Report): void {
 }
 
 function addImages(program: Command, report: Report): void {
-  const images = program.command("images").description("list, pull, remove or import images")
+  const images = program.command("images").description(
+    "list, pull, remove, import, export or explain images",
+  )
     .helpCommand(false);
   const command = (usage: string, meaning: string) =>
     images.command(usage).description(meaning).option("--config <FILE>", "configuration");
+  addArchives(command, report);
   command("ls", "list images")
     .option("--json", "for programs")
     .action(async (flags: { config?: string; json?: boolean }) => {
@@ -104,9 +107,33 @@ function addImages(program: Command, report: Report): void {
     .action(async (names: string[], flags: { config?: string }) => {
       report(await (await import("./images.ts")).removeImages(names, flags));
     });
+  command("explain <IMAGE>", "show which servers a pull asks, in order, and what they answer")
+    .option("--offline", "ask nobody")
+    .action(async (name: string, flags: { config?: string; offline?: boolean }) => {
+      report(await (await import("./image_explain.ts")).explainImage(name, flags));
+    });
+}
+
+function addArchives(
+  command: (usage: string, meaning: string) => Command,
+  report: Report,
+): void {
   command("import <FILE...>", 'load archives of images, plain, gzip or zstd; "-" is stdin')
     .option("--base-name <NAME>", "repository for images that have only a tag")
-    .action(async (files: string[], flags: { config?: string; baseName?: string }) => {
+    .option("--all-platforms", "keep images for other machines too")
+    .action(async (
+      files: string[],
+      flags: { config?: string; baseName?: string; allPlatforms?: boolean },
+    ) => {
       report(await (await import("./images.ts")).importImages(files, flags));
+    });
+  command("export <IMAGE...>", "write images into one archive of the OCI layout")
+    .requiredOption("--output <FILE>", 'the archive; "-" is stdout')
+    .option("--all-platforms", "everything of an index that is on the node")
+    .action(async (
+      names: string[],
+      flags: { config?: string; output: string; allPlatforms?: boolean },
+    ) => {
+      report(await (await import("./images.ts")).exportImages(names, flags));
     });
 }

@@ -15,6 +15,7 @@ import { unpacked } from "./compression.ts";
 import { withLease } from "./lease.ts";
 import { documentKind, MAX_DOCUMENT_BYTES, parseIndex, parseManifest } from "./manifest.ts";
 import { platformRank } from "./platform.ts";
+import { recordImage } from "./records.ts";
 import type { StoredImage } from "./service.ts";
 import { callOptions, type Transfer, type TransferDeps } from "./transfer.ts";
 import { unpackTarget } from "./unpack_stored.ts";
@@ -36,6 +37,8 @@ export interface Import {
   labels?: ReadonlyMap<string, string>;
   /** Repository for images that have a tag and no name. */
   baseName?: string;
+  /** Also records images for other machines, packed as they are. */
+  allPlatforms?: boolean;
 }
 
 /**
@@ -45,7 +48,7 @@ export interface Import {
  */
 export async function importArchive(
   deps: ImportDeps,
-  { what, stream, snapshotter, labels = new Map(), baseName }: Import,
+  { what, stream, snapshotter, labels = new Map(), baseName, allPlatforms = false }: Import,
   signal: AbortSignal,
 ): Promise<StoredImage[]> {
   try {
@@ -53,6 +56,7 @@ export async function importArchive(
       const transfer = { deps, leaseId, signal };
       const contents = await storeArchive(transfer, deps.readArchive(await unpacked(stream)));
       const images = await findImages(transfer, contents, baseName);
+      if (allPlatforms) await recordForeign(transfer, images, labels);
       return await unpackAll(transfer, images, { snapshotter, labels });
     });
   } catch (error) {
@@ -85,6 +89,20 @@ async function unpackAll(
   }
   if (stored.length === 0) throw reason;
   return stored;
+}
+
+/** Records the images for other machines under their names; nothing here can unpack them. */
+async function recordForeign(
+  transfer: Transfer,
+  images: readonly ArchivedImage[],
+  labels: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { deps: { architecture, images: records } } = transfer;
+  for (const { target, platform, names } of images) {
+    if (platform === undefined || platformRank(platform, architecture) !== undefined) continue;
+    await labelTree(transfer, target);
+    await recordImage(records, { names, target, labels }, callOptions(transfer));
+  }
 }
 
 /** Ties together what came in any order. An index may name more than the archive holds. */

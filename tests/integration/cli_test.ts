@@ -102,6 +102,36 @@ Deno.test("images pulls, lists, imports and removes on a real containerd", async
       assert.ok(!pulled.stdout.includes("\x1b"), "no bars without a terminal");
       assert.match((await images(["ls"])).stdout, new RegExp(`\n${name} +[0-9a-f]{13} +`));
 
+      const explained = await images(["explain", name]);
+      assert.equal(explained.code, 1, "the user's password is needed");
+      assert.match(explained.stdout, /1\. http:.*without credentials\)\n +Registry .* refuses/);
+      const auths = { [registry.host]: { auth: btoa("user:pass") } };
+      await Deno.writeTextFile(`${dir}/auth.json`, JSON.stringify({ auths }));
+      await Deno.writeTextFile(
+        config,
+        `[containerd]\naddress = "${containerd.address}"\n` +
+          `[images]\ncredentials_file = "${dir}/auth.json"\n`,
+      );
+      const found = await images(["explain", name]);
+      assert.equal(found.code, 0, found.stdout);
+      assert.match(found.stdout, /with credentials of the node\)\n +has it: sha256:/);
+
+      const exported = `${dir}/exported.tar`;
+      assert.equal((await images(["export", name, "--output", exported])).code, 0);
+      assert.equal((await images(["rm", name])).code, 0);
+      const back = await images(["import", exported]);
+      assert.equal(back.code, 0, back.stderr);
+      assert.deepEqual(
+        back.stdout.trim().split("\n").toSorted(),
+        [
+          name,
+          `${registry.host}/web@${image.manifest.digest}`,
+          image.config.digest,
+        ].toSorted(),
+      );
+      const none = await images(["export", "none:1", "--output", `${dir}/none.tar`]);
+      assert.match(none.stderr, /no image "none:1"/);
+
       const archive = `${dir}/other.tar`;
       await Deno.writeFile(archive, await archiveOf("docker.io/library/other:2"));
       const imported = await images(["import", archive]);
