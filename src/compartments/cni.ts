@@ -5,14 +5,15 @@
 import { runPlugin } from "../cni/exec.ts";
 import type { PluginService } from "../cni/types.ts";
 import type { Config } from "../config/table.ts";
-import { serveChannel } from "./channel.ts";
+import { allOf, serveChannel } from "./channel.ts";
 import { compartmentMain } from "./start.ts";
+import { usageService } from "./usage.ts";
 
 compartmentMain<Config>("cni", ({ peers, stopping }) => {
   const service: PluginService = {
     // A plugin that outlives the daemon would work against the one that comes after it.
     runPlugin: (call, { signal }) => runPlugin(call, AbortSignal.any([signal, stopping])),
   };
-  serveChannel(peers.server, service);
+  serveChannel(peers.server, allOf([service, usageService]));
   return Promise.resolve();
 });

@@ -30,6 +30,7 @@ import type { SweepDeps } from "../pods/sweep.ts";
 import type { SweepShimsDeps } from "../pods/sweep_shims.ts";
 import { callChannel } from "./channel.ts";
 import { hostFacts, isSystemdNode, nodeHostname } from "./host_facts.ts";
+import { measuredPlugins, measuredPuller } from "./measured.ts";
 import { openObservers } from "./observers.ts";
 import { settingsOf } from "./settings.ts";
 import type { Start } from "./start.ts";
@@ -130,7 +131,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
       store: imageStore,
       images: containerd.images,
       content: containerd.content,
-      puller: imagePuller(puller),
+      puller: measuredPuller(imagePuller(puller)),
       usage,
       settings,
     },
@@ -176,8 +177,9 @@ function openNetwork({ config, peers }: Pick<Start, "config" | "peers">) {
     cacheDir: cache_dir,
     maxConfNum: max_conf_num,
     pluginTimeoutMs: plugin_timeout,
-    runPlugin: (call, signal) =>
-      plugins.runPlugin(call, { signal, timeoutMs: call.timeoutMs + PLUGIN_SLACK_MS }),
+    runPlugin: measuredPlugins((call, signal) =>
+      plugins.runPlugin(call, { signal, timeoutMs: call.timeoutMs + PLUGIN_SLACK_MS })
+    ),
   });
 }
 

@@ -11,6 +11,7 @@ import { StreamListener } from "../streaming/listener.ts";
 import { Streams } from "../streaming/stream_service.ts";
 import { allOf, serveChannel } from "./channel.ts";
 import { compartmentMain } from "./start.ts";
+import { usageService } from "./usage.ts";
 
 /** What of the configuration is used here. */
 export type IoConfig = Pick<Config, "state" | "streaming"> & {
@@ -26,7 +27,7 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   const captures = new Captures(io, fifoDir);
   const listener = new StreamListener({ address: config.streaming.address, tls: undefined });
   const streams = new Streams({ io, fifoDir, listener, logs });
-  serveChannel(peers.server, allOf([logs, captures, streams]));
+  serveChannel(peers.server, allOf([logs, captures, streams, usageService]));
   return {
     stop: async () => {
       await listener.close();

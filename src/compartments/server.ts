@@ -20,6 +20,7 @@ import { resyncPods } from "../pods/resync.ts";
 import { sweepOrphans } from "../pods/sweep.ts";
 import { sweepShims } from "../pods/sweep_shims.ts";
 import { compose, type Composition } from "./composition.ts";
+import { openMetrics } from "./open_metrics.ts";
 import { compartmentMain, type Running } from "./start.ts";
 
 const log = logger("server");
@@ -49,6 +50,7 @@ compartmentMain("server", async (start): Promise<Running> => {
     ],
     maxMessageBytes: start.config.cri.max_message_mib * MIB,
   });
+  const metrics = await openMetrics(start, parts.deps);
   const recovered = recover(parts, start.stopping).then(() => {
     state.isRecovered = true;
     return checkNetworks(parts.deps, start.stopping);
@@ -57,6 +59,7 @@ compartmentMain("server", async (start): Promise<Running> => {
   return {
     stop: async () => {
       await server.stop();
+      await metrics.stop();
       parts.close();
     },
   };

@@ -185,6 +185,20 @@ export function address(o: Common<string> & { empty?: string }): Field<string> {
   });
 }
 
+/** HOST:PORT, or the path of a unix socket, to listen on; `empty` is what "" means. */
+export function endpoint(o: Common<string> & { empty: string }): Field<string> {
+  return field(o, {
+    type: "address",
+    allowed: 'an IP address or host name with a port, such as "127.0.0.1:9100", or the absolute ' +
+      `path of a unix socket, or "" for ${o.empty}`,
+    bounds: `"" means ${o.empty}.`,
+    read: (value) =>
+      typeof value === "string" && (value === "" || isAddress(value) || isSocketPath(value))
+        ? value
+        : undefined,
+  });
+}
+
 /** A value in a table of free keys. */
 export type Scalar = string | number | boolean;
 
@@ -243,6 +257,10 @@ function readPath(value: unknown): string | undefined {
 function isAddress(value: string): boolean {
   const match = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(value);
   return match !== null && Number(match[1]) <= 65_535;
+}
+
+function isSocketPath(value: string): boolean {
+  return /^\/[^\0]+$/.test(value) && !value.endsWith("/");
 }
 
 function readList(

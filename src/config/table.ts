@@ -12,6 +12,7 @@ import {
   address,
   choice,
   duration,
+  endpoint,
   flag,
   integer,
   type Named,
@@ -266,10 +267,10 @@ export const TABLE = section("", {
   }),
 
   metrics: section("Metrics for Prometheus.", {
-    address: address({
+    address: endpoint({
       default: "",
       empty: "no metrics",
-      meaning: "Where they are served.",
+      meaning: "Where they are served at /metrics: an address, or the path of a unix socket.",
     }),
   }),
 

@@ -7,13 +7,26 @@ import {
   type handleUnaryCall,
   Metadata,
   type ServerWritableStream,
+  status as grpcStatus,
 } from "@grpc/grpc-js";
 import { invalidArgument } from "../base/errors.ts";
 import { elapsedMs, logger } from "../base/log.ts";
+import { metrics } from "../base/metrics.ts";
 import type { Encoded } from "../state/encoded.ts";
 import { type GrpcStatus, toGrpcStatus } from "./status.ts";
 
 const log = logger("cri");
+
+const requests = metrics.counter({
+  name: "cri_containerd_cri_requests_total",
+  help: "Calls of the CRI by how they ended.",
+  labels: ["method", "code"],
+});
+const requestSeconds = metrics.histogram({
+  name: "cri_containerd_cri_request_duration_seconds",
+  help: "How long calls of the CRI took; streams, which last as long as they please, aren't here.",
+  labels: ["method"],
+});
 
 /** A request as it came off the wire: bytes that aren't a message of the type are an answer too. */
 export type Decoded<Q> = { readonly request: Q } | { readonly broken: unknown };
@@ -44,11 +57,14 @@ export function unary<Q, S>(
   return (call, callback) => {
     const started = performance.now();
     const signal = signalOf(call);
+    const measured = requestSeconds.start();
     respond(call.request, handler, signal).then((response) => {
       logDone(method, started);
+      measured({ method: method.name });
       callback(null, response);
     }, (error) => {
       logFailed(method, started, error);
+      measured({ method: method.name });
       callback(toGrpcStatus(error));
     });
   };
@@ -120,6 +136,7 @@ function signalOf(call: AnyCall): AbortSignal {
 function logDone(method: Method, started: number): void {
   const level = method.isRead ? "trace" : "debug";
   log[level]("{method} took {ms} ms", { method: method.name, ms: elapsedMs(started) });
+  requests.add({ method: method.name, code: "OK" });
 }
 
 function logFailed(method: Method, started: number, error: unknown): void {
@@ -128,4 +145,5 @@ function logFailed(method: Method, started: number, error: unknown): void {
     ms: elapsedMs(started),
     error,
   });
+  requests.add({ method: method.name, code: grpcStatus[toGrpcStatus(error).code] ?? "UNKNOWN" });
 }

@@ -75,7 +75,8 @@ export function computePermissions(config: Config, plugins: readonly string[]): 
 }
 
 function serverPermissions(config: Config): CompartmentPermissions {
-  const sockets = [config.listen, config.containerd.address];
+  const metricsSocket = isSocket(config.metrics.address) ? [config.metrics.address] : [];
+  const sockets = [config.listen, config.containerd.address, ...metricsSocket];
   const owned = [config.root, config.state, config.cni.cache_dir, config.cni.netns_dir];
   const baseSpecs = [...config.containerd.runtimes.values()].map((runtime) => runtime.base_spec);
   return {
@@ -89,7 +90,7 @@ function serverPermissions(config: Config): CompartmentPermissions {
       ...NODE_FILES,
     ]),
     write: unique([...owned, ...sockets]),
-    net: unique([...sockets.map((path) => `unix:${path}`), listenHost(config.metrics.address)]),
+    net: unique([...sockets.map((path) => `unix:${path}`), metricsHost(config)]),
     ffi: [...LIBC_PATHS],
     env: [...GRPC_ENV],
     sys: ["hostname"],
@@ -133,6 +134,14 @@ export function fifoFolder(config: Config): string {
 /** An address as Deno's network permission names it; a listener on every interface is 0.0.0.0. */
 function listenHost(address: string): string {
   return address.startsWith(":") ? `0.0.0.0${address}` : address;
+}
+
+function metricsHost({ metrics }: Config): string {
+  return isSocket(metrics.address) ? "" : listenHost(metrics.address);
+}
+
+function isSocket(address: string): boolean {
+  return address.startsWith("/");
 }
 
 function unique(values: readonly string[]): string[] {

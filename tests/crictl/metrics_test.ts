@@ -1,0 +1,82 @@
+/** The daemon's own metrics, as Prometheus scrapes them. */
+import assert from "node:assert/strict";
+import { crictlOf } from "../world/crictl.ts";
+import { startDaemon } from "../world/daemon.ts";
+import { eventually } from "../world/delay.ts";
+import { assertNothingLeft } from "../world/leftovers.ts";
+import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+
+const daemon = await startDaemon({ config: '[metrics]\naddress = "127.0.0.1:0"\n' });
+const busybox = await busyboxRegistry();
+const crictl = crictlOf(daemon);
+const pods = new Pods(crictl, daemon);
+const address = await eventually(
+  "the metrics' address",
+  async () => (await daemon.log()).match(/Metrics are served on (\S+)/)?.[1],
+);
+
+Deno.test.afterEach(async () => {
+  await pods.removeAll();
+  await assertNothingLeft(daemon);
+});
+Deno.test.afterAll(async () => {
+  await busybox[Symbol.asyncDispose]();
+  await daemon[Symbol.asyncDispose]();
+});
+
+async function scrape(): Promise<string> {
+  const response = await fetch(`http://${address}/metrics`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+  return await response.text();
+}
+
+/** The value of a series, by its whole name with labels. */
+function value(text: string, series: string): number | undefined {
+  const line = text.split("\n").find((line) => line.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+
+Deno.test("metrics tell of calls, pulls, plugins, pods and logs", async () => {
+  await crictl("pull", busybox.image);
+  assert.equal((await crictl.attempt("pull", `${busybox.registry.host}/nothing:1`)).code, 1);
+  const pod = await pods.run("measured");
+  const container = await pods.create(pod, {
+    pod: podConfig(daemon, "measured"),
+    container: containerConfig("main", busybox.image, {
+      command: ["sh", "-c", "echo 0123456789; sleep 1000"],
+    }),
+  });
+  await crictl("start", container);
+  await eventually("the log", async () => (await crictl("logs", container)) !== "");
+  const text = await scrape();
+  const at = (series: string) => value(text, `cri_containerd_${series}`);
+  assert.equal(at('cri_requests_total{method="RunPodSandbox",code="OK"}'), 1);
+  assert.equal(at('cri_request_duration_seconds_count{method="RunPodSandbox"}'), 1);
+  assert.equal(at('cri_requests_total{method="PullImage",code="NOT_FOUND"}'), 1);
+  assert.equal(at('image_pull_duration_seconds_count{result="ok"}'), 1);
+  assert.equal(at('image_pull_duration_seconds_count{result="notFound"}'), 1);
+  assert.ok((at("image_pull_received_bytes_total") ?? 0) > 1000);
+  assert.equal(at('pods{state="ready"}'), 1);
+  assert.equal(at('containers{state="running"}'), 1);
+  assert.equal(at('cni_call_duration_seconds_count{plugin="bridge",verb="ADD"}'), 1);
+  assert.ok((at('containerd_call_duration_seconds_count{method="Tasks/Start"}') ?? 0) >= 2);
+  assert.ok((at("log_written_bytes_total") ?? 0) > 10);
+  assert.equal(at("log_lost_bytes_total"), 0);
+  for (const compartment of ["server", "io", "cni", "registry"]) {
+    const heap = at(`compartment_heap_used_bytes{compartment="${compartment}"}`);
+    assert.ok((heap ?? 0) > 100_000, compartment);
+  }
+  assert.ok((value(text, "process_cpu_seconds_total") ?? 0) > 0);
+  const started = value(text, "process_start_time_seconds") ?? 0;
+  assert.ok(Math.abs(Date.now() / 1000 - started) < 600, String(started));
+});
+
+Deno.test("nothing but the metrics is answered", async () => {
+  const other = await fetch(`http://${address}/debug`);
+  assert.equal(other.status, 404);
+  await other.body?.cancel();
+  const post = await fetch(`http://${address}/metrics`, { method: "POST" });
+  assert.equal(post.status, 405);
+  await post.body?.cancel();
+});
