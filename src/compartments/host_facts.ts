@@ -23,7 +23,7 @@ export function hostFacts(linux: Reader, settings: Pick<Settings, "cgroupDriver"
     seccomp: /^Seccomp:/m.test(readOr(linux, "/proc/self/status", "")),
     apparmorProfiles: apparmorProfiles(linux),
     oomScoreAdjMin: oomScoreAdjMin(linux, capabilities),
-    hugetlb: hasHugetlb(linux, cgroupVersion),
+    hugetlb: hasHugetlb(linux, { cgroupVersion, mounts }),
     swapAccounting: hasSwapAccounting(linux, cgroupVersion),
     inUserNamespace: !/^\s*0\s+0\s+4294967295\s*$/.test(readOr(linux, "/proc/self/uid_map", "")),
     cgroupMountOptions: unified?.[3]?.split(",") ?? [],
@@ -64,11 +64,17 @@ function apparmorProfiles(linux: Reader): ReadonlySet<string> | undefined {
   return new Set(lines.map((line) => line.replace(/ \(\w+\)$/, "")).filter((name) => name !== ""));
 }
 
-function hasHugetlb(linux: Reader, cgroupVersion: 1 | 2): boolean {
+/** A controller of v1 that the kernel has is of no use unless it is mounted. */
+function hasHugetlb(
+  linux: Reader,
+  { cgroupVersion, mounts }: { cgroupVersion: 1 | 2; mounts: readonly string[][] },
+): boolean {
   if (cgroupVersion === 2) {
     return readOr(linux, "/sys/fs/cgroup/cgroup.controllers", "").split(/\s+/).includes("hugetlb");
   }
-  return /^hugetlb\t/m.test(readOr(linux, "/proc/cgroups", ""));
+  return mounts.some(([, , type, options = ""]) =>
+    type === "cgroup" && options.split(",").includes("hugetlb")
+  );
 }
 
 function hasSwapAccounting(linux: Reader, cgroupVersion: 1 | 2): boolean {

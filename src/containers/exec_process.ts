@@ -134,7 +134,7 @@ export class ExecProcess {
     } catch (error) {
       await endExec(tasks, { id, execId });
       if (signal.aborted) throw error;
-      throw endedMeanwhile(error);
+      throw refused(endedMeanwhile(error));
     }
     return new ExecProcess(tasks, plan);
   }
@@ -152,6 +152,12 @@ export class ExecProcess {
   async end(): Promise<void> {
     await endExec(this.#tasks, { id: this.#id, execId: this.#execId, exit: this.#exit });
   }
+}
+
+/** A program that isn't in the container is told by shims without a code of its own. */
+function refused(error: unknown): unknown {
+  if (!isKind(error, "internal")) return error;
+  return new CriError("failedPrecondition", error.message, { cause: error });
 }
 
 /** containerd's word that something is not there is only about the task: the container is ours. */

@@ -29,5 +29,15 @@ const CODES: Record<Kind, status> = {
  */
 export function toGrpcStatus(error: unknown): GrpcStatus {
   const failure = toCriError(error);
-  return { code: CODES[failure.kind], details: failure.text };
+  return { code: CODES[failure.kind], details: bounded(failure.text) };
+}
+
+/** The status is a header, and clients end calls with headers over 8 KiB without saying why. */
+const MAX_DETAILS = 2_000;
+const KEPT_AT_END = 500;
+
+/** Messages quote what was asked for, which may be of any length. */
+function bounded(text: string): string {
+  if (text.length <= MAX_DETAILS) return text;
+  return `${text.slice(0, MAX_DETAILS - KEPT_AT_END)} … ${text.slice(-KEPT_AT_END)}`.toWellFormed();
 }

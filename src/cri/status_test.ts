@@ -21,3 +21,12 @@ Deno.test("toGrpcStatus() says DEADLINE_EXCEEDED for a timeout and CANCELLED for
   assert.equal(toGrpcStatus(new DOMException("t", "TimeoutError")).code, status.DEADLINE_EXCEEDED);
   assert.equal(toGrpcStatus(new DOMException("a", "AbortError")).code, status.CANCELLED);
 });
+
+Deno.test("toGrpcStatus() shortens what clients would choke on, and keeps the remedy at its end", () => {
+  const error = new CriError("invalidArgument", `hostname: ${"ü".repeat(100_000)}`, {
+    remedy: "no",
+  });
+  const { details } = toGrpcStatus(error);
+  assert.ok(details.length < 2_100);
+  assert.ok(details.startsWith("hostname: ü") && details.endsWith("ü; no"), details);
+});

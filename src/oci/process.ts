@@ -19,6 +19,22 @@ export function processArgs(
   { command, args }: Pick<ContainerConfig, "command" | "args">,
   image: ImageConfig,
 ): string[] {
+  return checkedProgram(allArgs({ command, args }, image));
+}
+
+/** The kernel's bound; a runtime that meets a longer one doesn't get to say so. */
+const MAX_PATH = 4096;
+
+function checkedProgram(all: string[]): string[] {
+  const program = all[0] ?? "";
+  if (program.length <= MAX_PATH) return all;
+  throw invalidArgument("config.command", `the program's name has over ${MAX_PATH} characters`);
+}
+
+function allArgs(
+  { command, args }: Pick<ContainerConfig, "command" | "args">,
+  image: ImageConfig,
+): string[] {
   if (command.length > 0) return [...command, ...args];
   // Builders write [""] for an entrypoint that was taken back.
   const hasEntrypoint = image.entrypoint.some((part) => part !== "");

@@ -13,6 +13,9 @@ const MAX_PORTS = 100;
 
 type Streams = Pick<ExecRequest, "stdin" | "stdout" | "stderr" | "tty">;
 
+/** The kernel's bound. */
+const MAX_PATH = 4096;
+
 const MAX_TIMEOUT_SECONDS = 10n * 365n * 86_400n;
 
 /** @throws CriError invalidArgument naming the field */
@@ -53,4 +56,8 @@ function checkStreams({ stdin, stdout, stderr, tty }: Streams): void {
 function checkCommand(cmd: readonly string[]): void {
   if (cmd.length === 0 || cmd[0] === "") throw invalidArgument("cmd", "is missing");
   checkNoNul("cmd", cmd);
+  // A runtime that meets a longer one doesn't get to say so.
+  if (cmd[0] !== undefined && cmd[0].length > MAX_PATH) {
+    throw invalidArgument("cmd[0]", `is longer than ${MAX_PATH} characters`);
+  }
 }
