@@ -7,65 +7,31 @@
  *      └ layers unpacked in their order, each once it is there
  *   4  image records: from here on it exists
  */
-import { both } from "../base/both.ts";
 import { CriError, during, isKind } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
-import type { Slots } from "../base/slots.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { Repository } from "../registry/client.ts";
-import { credentialsOf, type NodeCredentials, type RegistryAuth } from "../registry/credentials.ts";
+import { credentialsOf } from "../registry/credentials.ts";
 import { RegistryError } from "../registry/errors.ts";
-import { type Hosts, noMirrors } from "../registry/hosts.ts";
-import type { Fetch } from "../registry/http.ts";
-import type { Timing } from "../registry/timing.ts";
+import { noMirrors } from "../registry/hosts.ts";
 import { childLabels, type Children, sourceLabel } from "./gc_labels.ts";
+import { fetchAndUnpack } from "./fetch.ts";
 import { withLease } from "./lease.ts";
 import {
   documentKind,
-  type Manifest,
   MANIFEST_TYPES,
   MAX_DOCUMENT_BYTES,
-  parseConfig,
   parseIndex,
   parseManifest,
 } from "./manifest.ts";
-import type { Progress } from "./progress.ts";
+import type { ChosenManifest, Pull, PullDeps, PullTransfer } from "./pull_transfer.ts";
 import { recordImage } from "./records.ts";
 import { canonicalName, type ImageReference, repository } from "./reference.ts";
 import type { StoredImage } from "./service.ts";
-import { checkPlatform, membersFor } from "./stored.ts";
-import {
-  callOptions,
-  storeBlob,
-  storeDocument,
-  type Transfer,
-  type TransferDeps,
-} from "./transfer.ts";
-import { unpackImage } from "./unpack.ts";
+import { membersFor } from "./stored.ts";
+import { callOptions, storeDocument } from "./transfer.ts";
 
-export interface PullDeps extends TransferDeps {
-  /** Layers of one image that are fetched at the same time. */
-  readonly parallelLayers: number;
-  /** Layers of all images that are fetched at the same time. */
-  readonly slots: Slots;
-  /** Of all layers of an image together, packed. */
-  readonly maxImageBytes: bigint;
-  /** The servers of a registry; each is its own when left out. */
-  readonly hosts?: Hosts;
-  /** The node's credentials, for pulls that bring none. */
-  readonly nodeCredentials?: () => Promise<NodeCredentials>;
-  /** Others than the system's are for tests. */
-  readonly fetch?: Fetch;
-  readonly timing?: Timing;
-}
-
-export interface Pull {
-  readonly reference: ImageReference;
-  readonly auth: RegistryAuth | undefined;
-  readonly snapshotter: string;
-  readonly labels: ReadonlyMap<string, string>;
-  readonly progress: Progress;
-}
+export type { Pull, PullDeps } from "./pull_transfer.ts";
 
 /** The kubelet shows this word as the reason why a pod waits. */
 const UNREACHABLE = "RegistryUnavailable";
@@ -89,12 +55,6 @@ export async function pullImage(deps: PullDeps, pull: Pull, op: Operation): Prom
     const isUnreachable = error instanceof RegistryError && error.kind === "unavailable";
     throw during(`${isUnreachable ? `${UNREACHABLE}: ` : ""}Cannot pull image ${name}`, error);
   }
-}
-
-interface PullTransfer extends Transfer {
-  readonly deps: PullDeps;
-  readonly pull: Pull;
-  readonly source: Repository;
 }
 
 interface Document {
@@ -151,12 +111,12 @@ async function choose(
   transfer: PullTransfer,
   document: Document,
   depth: number,
-): Promise<Manifest> {
+): Promise<ChosenManifest> {
   const { descriptor: { mediaType }, bytes } = document;
   if (documentKind(mediaType) === "manifest") {
     const manifest = parseManifest(bytes, mediaType);
     await keep(transfer, document, manifest);
-    return manifest;
+    return { ...manifest, digest: document.descriptor.digest };
   }
   if (depth >= MAX_DEPTH) {
     throw new CriError("failedPrecondition", "The image's indexes nest too deep");
@@ -196,102 +156,5 @@ async function keep(
         ...childLabels(existing, children),
         ...sourceLabel(existing, transfer.pull.reference),
       ]),
-  });
-}
-
-async function fetchAndUnpack(transfer: PullTransfer, manifest: Manifest): Promise<void> {
-  const { signal, pull: { snapshotter, progress } } = transfer;
-  const { config, layers } = manifest;
-  checkSize(layers, transfer.deps.maxImageBytes);
-  progress.setLayers(layers);
-  const stored = layers.map(() => Promise.withResolvers<void>());
-  // Who waits for a layer hears of the failure by its signal.
-  for (const { promise } of stored) promise.catch(() => {});
-  await both(
-    signal,
-    async (signal) => {
-      await fetchLayers({ ...transfer, signal }, layers, (index) => stored[index]?.resolve());
-    },
-    async (signal) => {
-      const { diffIds } = await fetchConfig({ ...transfer, signal }, config);
-      const wait = (index: number) => stored[index]?.promise ?? Promise.resolve();
-      const unpacking = { snapshotter, config, layers, diffIds, progress, stored: wait };
-      await unpackImage(transfer, unpacking, signal);
-    },
-  );
-}
-
-function checkSize(layers: readonly Descriptor[], maxBytes: bigint): void {
-  const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0n);
-  if (sizeBytes <= maxBytes) return;
-  throw new CriError(
-    "failedPrecondition",
-    `The image has ${sizeBytes} bytes of layers, and ${maxBytes} are allowed`,
-    { remedy: "raise images.max_image_gib if it is meant to be so large" },
-  );
-}
-
-async function fetchConfig(transfer: PullTransfer, config: Descriptor) {
-  const { deps, signal } = transfer;
-  if (config.sizeBytes > MAX_DOCUMENT_BYTES) {
-    throw new CriError("failedPrecondition", "The image's configuration is too large");
-  }
-  await fetchBlob(transfer, config, () => {});
-  const limit = { maxBytes: MAX_DOCUMENT_BYTES };
-  const parsed = parseConfig(await deps.content.read(config.digest, limit, { signal }));
-  checkPlatform(parsed, deps.architecture);
-  return parsed;
-}
-
-/** The first failure ends all; every one has ended when this does. */
-async function fetchLayers(
-  transfer: PullTransfer,
-  layers: readonly Descriptor[],
-  onStored: (index: number) => void,
-): Promise<void> {
-  const { deps, pull: { progress } } = transfer;
-  const failed = new AbortController();
-  const signal = AbortSignal.any([transfer.signal, failed.signal]);
-  const queue = layers.entries();
-  const worker = async () => {
-    for (const [index, layer] of queue) {
-      if (signal.aborted) return;
-      await deps.slots.run(signal, async () => {
-        progress.setLayer(index, "fetching");
-        await fetchBlob({ ...transfer, signal }, layer, (bytes) => progress.addBytes(index, bytes));
-      });
-      progress.setLayer(index, "fetched");
-      onStored(index);
-    }
-  };
-  const work = Array.from({ length: deps.parallelLayers }, async () => {
-    try {
-      await worker();
-    } catch (error) {
-      if (!signal.aborted) failed.abort(error);
-      throw error;
-    }
-  });
-  await Promise.allSettled(work);
-  if (signal.aborted) throw signal.reason;
-}
-
-async function fetchBlob(
-  transfer: PullTransfer,
-  descriptor: Descriptor,
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  const { source, signal, pull } = transfer;
-  async function* counted(offset: bigint): AsyncGenerator<Uint8Array> {
-    onBytes(Number(offset));
-    for await (const chunk of source.blob(descriptor, { offset, signal })) {
-      onBytes(chunk.length);
-      yield chunk;
-    }
-  }
-  await storeBlob(transfer, {
-    descriptor,
-    labels: (existing) => sourceLabel(existing, pull.reference),
-    source: counted,
   });
 }

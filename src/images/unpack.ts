@@ -7,12 +7,11 @@ import type { Descriptor } from "../containerd/types.ts";
 import { chainIds } from "./chain.ts";
 import { snapshotLabel } from "./gc_labels.ts";
 import type { Progress } from "./progress.ts";
+import { layerLabels, type LayerOf } from "./snapshot_labels.ts";
 import { callOptions, type Transfer } from "./transfer.ts";
 
 const log = logger("images");
 
-/** Names the snapshot that an unpacking one is going to be: snapshotters look for it too. */
-const TARGET_LABEL = "containerd.io/snapshot.ref";
 const UNCOMPRESSED_LABEL = "containerd.io/uncompressed";
 const REMOVE_TIMEOUT_MS = 30_000;
 
@@ -21,8 +20,10 @@ export interface Unpacking {
   config: Pick<Descriptor, "digest">;
   layers: readonly Descriptor[];
   diffIds: readonly string[];
-  /** Resolves when the layer of that index is stored. */
+  /** Resolves when the layer of that index is stored; asked only for those that are needed. */
   stored(index: number): Promise<void>;
+  /** For snapshotters that may have layers of their own; others are told nothing. */
+  image?: LayerOf;
   progress?: Progress;
 }
 
@@ -75,7 +76,7 @@ async function ensureLayer(transfer: Transfer, unpacking: Unpacking, layer: Laye
   if (await holdSnapshot(transfer, unpacking.snapshotter, layer.chainId)) return;
   const snapshots = transfer.deps.snapshots(unpacking.snapshotter);
   const key = extractKey(layer.chainId);
-  const labels = new Map([[TARGET_LABEL, layer.chainId]]);
+  const labels = layerLabels(layer, unpacking.image);
   const o = callOptions(transfer);
   try {
     const mounts = await snapshots.prepare(key, layer.parent, labels, o);
@@ -93,7 +94,8 @@ async function ensureLayer(transfer: Transfer, unpacking: Unpacking, layer: Laye
   } catch (error) {
     await removeSnapshot(transfer, unpacking.snapshotter, key);
     if (!isKind(error, "alreadyExists")) throw error;
-    // Somebody else (containerd's own client, nerdctl) has unpacked it meanwhile.
+    // Somebody else (containerd's own client, nerdctl) has unpacked it meanwhile, or it is a
+    // snapshotter that has the layer without anybody fetching it.
     if (!await holdSnapshot(transfer, unpacking.snapshotter, layer.chainId)) throw error;
   }
 }

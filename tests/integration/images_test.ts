@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { CriError } from "../../src/base/errors.ts";
 import type { PullProgress } from "../../src/images/progress.ts";
+import { registryService } from "../../src/images/serve.ts";
 import { ImageUsage } from "../../src/images/usage.ts";
 import { FakeRegistry } from "../fakes/registry.ts";
 import { testIndex } from "../fakes/test_image.ts";
@@ -271,4 +272,38 @@ Deno.test("ImageFsInfo sums the snapshots and names the snapshotter's folder", a
   assert(await usedBytes() >= before + 300_000n);
   await world.remove(image.id);
   assert.equal(await usedBytes(), before);
+});
+
+Deno.test("a remote snapshotter is asked first, told of the image, and what it has isn't fetched", async () => {
+  await using registry = new FakeRegistry();
+  const layers = ["a", "b", "c"].map((path) => [{ path, content: crypto.randomUUID() }]);
+  const image = uniqueImage({ layers });
+  registry.addImage("app:1", image);
+  const told: Map<string, string>[] = [];
+  const real = containerd.snapshots(SNAPSHOTTER);
+  const snapshots = {
+    ...real,
+    // The bottom layer is there as soon as somebody wants it.
+    prepare: async (...[key, parent, labels = new Map(), o]: Parameters<typeof real.prepare>) => {
+      told.push(labels);
+      const mounts = await real.prepare(key, parent, labels, o);
+      if (parent !== "") return mounts;
+      await real.commit(labels.get("containerd.io/snapshot.ref") ?? "", key, labels, o);
+      throw new CriError("alreadyExists", "it is remote");
+    },
+  };
+  const remote = registryService({
+    ...world.deps,
+    snapshots: () => snapshots,
+    isRemoteSnapshotter: () => true,
+  });
+  const reference = `${registry.host}/app:1`;
+  await remote.pull({ reference, snapshotter: SNAPSHOTTER }, calling());
+  const [bottom, ...others] = image.layers.map(({ digest }) => registry.count(digest));
+  assert.equal(bottom, 0);
+  assert.deepEqual(others, [1, 1]);
+  assert.equal(told[0]?.get("containerd.io/snapshot/cri.image-ref"), reference);
+  assert.equal(told[2]?.get("containerd.io/snapshot/cri.layer-digest"), image.layers[2]?.digest);
+  await store.load(inTime());
+  await world.remove(reference);
 });
