@@ -29,6 +29,7 @@ export class ExecSession {
   #stdio: ExecStdio | undefined;
   #output: ExecOutput | undefined;
   #writer: FdWriter | undefined;
+  #isOver = false;
 
   constructor(deps: ExecSessionDeps, options: CommandOptions) {
     this.#deps = deps;
@@ -52,6 +53,8 @@ export class ExecSession {
   }
 
   started(): void {
+    // The client went while the process was started: what is opened now would never be closed.
+    if (this.#isOver) throw new CriError("cancelled", "The client has gone");
     const { stdin } = this.#stdio?.paths ?? { stdin: "" };
     this.#output?.attached();
     if (stdin !== "") this.#writer = new FdWriter(this.#deps.io, this.#openStdin(stdin));
@@ -110,6 +113,7 @@ export class ExecSession {
   }
 
   async #close(): Promise<void> {
+    this.#isOver = true;
     this.#stdinReady.resolve(undefined);
     this.#output?.stop();
     this.#writer?.close();
