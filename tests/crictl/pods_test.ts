@@ -244,3 +244,27 @@ Deno.test("a pod has the DNS, hosts, hostname, sysctls and shared memory that it
     "search a.test\nnameserver 10.9.8.7\noptions ndots:3\nformed\n77\n65536\n",
   );
 });
+
+Deno.test("equal requests at the same time make one pod and one container, and both get its id", async () => {
+  const [pod, samePod] = await Promise.all([pods.run("twice"), pods.run("twice")]);
+  assert.equal(samePod, pod);
+  const request = {
+    pod: podConfig(daemon, "twice"),
+    container: containerConfig("main", image),
+  };
+  const [container, sameContainer] = await Promise.all([
+    pods.create(pod, request),
+    pods.create(pod, request),
+  ]);
+  assert.equal(sameContainer, container);
+  assert.equal((await crictl.json("pods")).items.length, 1);
+  assert.equal((await crictl.json("ps", "--all")).containers.length, 1);
+});
+
+Deno.test("another request for a name in use is refused with what holds it", async () => {
+  const pod = await pods.run("taken");
+  const other = podConfig(daemon, "taken", { labels: { other: "request" } });
+  const outcome = await crictl.attempt("runp", await crictl.file(other));
+  assert.match(outcome.stderr, /code = AlreadyExists/);
+  assert.ok(outcome.stderr.includes(pod), outcome.stderr);
+});
