@@ -30,7 +30,10 @@ export async function serveMetrics(endpoint: MetricsEndpoint): Promise<() => Pro
     : Deno.serve({ ...hostAndPort(address), ...quiet }, handler);
   if (isPath) await Deno.chmod(address, SOCKET_MODE);
   log.info("Metrics are served on {address}", { address: shown(server.addr) });
-  return () => server.shutdown();
+  return async () => {
+    await server.shutdown();
+    if (isPath) await removeStale(address);
+  };
 }
 
 async function answer(endpoint: MetricsEndpoint, request: Request): Promise<Response> {

@@ -20,6 +20,7 @@ Deno.test("metrics are served on a unix socket, in the place of one that was lef
     assert.match(answer, /^x_value 7$/m);
   } finally {
     await stop();
+    assert.deepEqual([...Deno.readDirSync(dir)], []);
     await Deno.remove(dir, { recursive: true });
   }
 });

@@ -5,7 +5,7 @@
 import * as grpc from "@grpc/grpc-js";
 import { CriError } from "../base/errors.ts";
 import { elapsedMs, logger } from "../base/log.ts";
-import { metrics } from "../base/metrics.ts";
+import { measureCall } from "./call_metrics.ts";
 import { callAborted, callFailed, downRemedy } from "./errors.ts";
 import { GRPC_OPTIONS } from "./grpc_options.ts";
 import { Inbox } from "./inbox.ts";
@@ -68,17 +68,6 @@ const LOSS_SHOWS_MS = 10;
 /** Messages of a stream read ahead. */
 const READ_AHEAD = 16;
 const log = logger("containerd");
-
-const callSeconds = metrics.histogram({
-  name: "cri_containerd_containerd_call_duration_seconds",
-  help: "How long calls of containerd took; those that wait for something to happen aren't here.",
-  labels: ["method"],
-});
-const callErrors = metrics.counter({
-  name: "cri_containerd_containerd_call_errors_total",
-  help: "Calls of containerd that failed.",
-  labels: ["method", "code"],
-});
 
 /** One containerd in one namespace; it connects at once and again whenever the connection breaks. */
 export class Channel {
@@ -239,7 +228,7 @@ export class Channel {
       onReceiveStatus: (status) => {
         signal?.removeEventListener("abort", onAbort);
         this.#live.delete(call);
-        measure(asked, started, status.code);
+        measureCall(asked, started, grpc.status[status.code] ?? "UNKNOWN");
         // On the way of every call: nothing is built when nobody listens.
         if (log.isEnabledFor("debug")) {
           log.debug("containerd took {ms} ms to {action}", {
@@ -302,11 +291,4 @@ function ask<Q, S>(rpc: Rpc<Q, S>, request: Q, options: CallOptions | undefined)
 
 function noAnswer(asked: Asked): CriError {
   return new CriError("internal", `Cannot ${asked.action()}: containerd ended the call`);
-}
-
-function measure({ path, timeoutMs }: Asked, started: number, code: grpc.status): void {
-  // "/containerd.services.tasks.v1.Tasks/Create" is known as "Tasks/Create".
-  const method = path.slice(path.lastIndexOf(".") + 1);
-  if (timeoutMs > 0) callSeconds.observe({ method }, (performance.now() - started) / 1000);
-  if (code !== grpc.status.OK) callErrors.add({ method, code: grpc.status[code] ?? "UNKNOWN" });
 }

@@ -2,6 +2,7 @@
  * Samples of cgroups, straight from the kernel's files: nobody else is asked, so that a shim that
  * hangs holds nothing up.
  */
+import { logger } from "../base/log.ts";
 import type { ReadFile } from "./cgroup_files.ts";
 import { cpuUsageV1, sampleV1 } from "./cgroup_v1.ts";
 import { cpuUsageV2, sampleV2 } from "./cgroup_v2.ts";
@@ -15,6 +16,8 @@ import {
 import { CpuRate } from "./cpu_rate.ts";
 import type { Sample } from "./sample.ts";
 import { Turns } from "./turns.ts";
+
+const log = logger("stats");
 
 /** How often the use of CPUs is read when nobody asks, so that a rate is at hand when somebody does. */
 const RATE_INTERVAL_MS = 10_000;
@@ -95,7 +98,11 @@ export class Sampler {
   start(targets: () => Iterable<Target>, stopping: AbortSignal): void {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const next = async () => {
-      await this.readRates(targets());
+      try {
+        await this.readRates(targets());
+      } catch (error) {
+        log.error("Cannot read how busy containers are: {error}", { error });
+      }
       if (!stopping.aborted) timer = setTimeout(next, RATE_INTERVAL_MS);
     };
     stopping.addEventListener("abort", () => clearTimeout(timer), { once: true });
