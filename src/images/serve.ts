@@ -6,6 +6,7 @@ import { Operation } from "../base/operation.ts";
 import { digestOf } from "./chain.ts";
 import { importArchive, type ReadArchive } from "./import.ts";
 import { Progress } from "./progress.ts";
+import { logProgress } from "./progress_log.ts";
 import { type PullDeps, pullImage } from "./pull.ts";
 import { canonicalName, parseReference } from "./reference.ts";
 import { type BuildPauseImage, ensureSandboxImage } from "./sandbox_image.ts";
@@ -73,7 +74,11 @@ class Pulls {
         const { snapshotter, auth, labels = new Map() } = request;
         const pull = { reference, auth, snapshotter, labels, progress };
         const result = timed(operation, pullImage(this.#deps, pull, operation));
-        const forget = () => this.#progress.delete(key);
+        const stopLogging = logProgress(progress);
+        const forget = () => {
+          stopLogging();
+          this.#progress.delete(key);
+        };
         result.then(forget, forget);
         return { operation, result };
       });
