@@ -74,7 +74,7 @@ for (const isGone of [false, true]) {
   });
 }
 
-Deno.test("detach() is done without plugins when nothing was recorded and the namespace is gone", async () => {
+Deno.test("detach() needs no plugin that isn't there when nothing was recorded: it has added nothing", async () => {
   await using world = await cniWorld();
   await world.configure("10-pods.conflist", {
     cniVersion: "1.0.0",
@@ -82,7 +82,7 @@ Deno.test("detach() is done without plugins when nothing was recorded and the na
     plugins: [{ type: "absent" }],
   });
   const pod = await world.attachment("pod1");
-  await rejects(world.networks.detach(pod, never), "failedPrecondition");
+  await world.networks.detach(pod, never);
   await world.removeNetns("pod1");
   await world.networks.detach(pod, never);
 });
