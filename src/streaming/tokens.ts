@@ -11,7 +11,12 @@ const TOKEN_BYTES = 16;
 
 /** Tokens for things of one kind. */
 export class Tokens<T> {
+  readonly #lifetimeMs: number;
   readonly #waiting = new Map<string, { value: T; timer: ReturnType<typeof setTimeout> }>();
+
+  constructor(lifetimeMs = LIFETIME_MS) {
+    this.#lifetimeMs = lifetimeMs;
+  }
 
   /**
    * A new token; `expired` is called when nobody used it in time.
@@ -29,7 +34,7 @@ export class Tokens<T> {
     const timer = setTimeout(() => {
       this.#waiting.delete(token);
       expired();
-    }, LIFETIME_MS);
+    }, this.#lifetimeMs);
     this.#waiting.set(token, { value, timer });
     return token;
   }
