@@ -96,6 +96,10 @@ export class Compartments {
     if (fresh !== undefined) this.#keepUp(fresh);
   }
 
+  areUp(): boolean {
+    return COMPARTMENTS.every((name) => this.#current.get(name)?.isDown === false);
+  }
+
   setLogLevel(level: string): void {
     this.#log = { ...this.#log, level };
     for (const one of this.#current.values()) one.send({ kind: "logLevel", level });

@@ -57,7 +57,8 @@ export function spawnContainerd(o: {
 }): ContainerdProcess {
   const child = new Deno.Command(o.program, {
     args: ["--config", o.configFile],
-    env: { PATH: o.searchPath },
+    // It would tell the service manager that it is ready, which is ours to say.
+    env: { PATH: o.searchPath, NOTIFY_SOCKET: "", WATCHDOG_USEC: "" },
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -14,6 +14,7 @@ import { ManagedContainerd } from "./managed_containerd.ts";
 import type { CompartmentPermissions, Permissions } from "./permissions.ts";
 import { pluginFiles, watchPlugins } from "./plugins.ts";
 import { findRuntimeFeatures } from "./runtime_features.ts";
+import { serviceManagerOf } from "./service_manager.ts";
 
 const log = logger("supervisor");
 
@@ -34,6 +35,8 @@ export interface SupervisorOptions {
 export interface Supervisor {
   /** Changes the level of logging everywhere. */
   setLogLevel(level: string): void;
+  /** Whether all compartments are up now. */
+  isWhole(): boolean;
   /** What the compartments may do now. */
   permissions(): Permissions;
   /** Stops everything that serves, within a second or so; pods stay. */
@@ -72,9 +75,14 @@ export async function runSupervisor(o: SupervisorOptions): Promise<void> {
   try {
     const supervisor = await starting;
     await revokeUnneeded(supervisor.permissions());
+    const manager = await serviceManagerOf(o.config.state);
+    await manager.ready(`Serving the CRI on ${o.config.listen}`);
+    manager.watch(() => supervisor.isWhole());
     const signal = await asked;
     log.info("Stopping on {signal}; pods stay", { signal });
+    await manager.stopping();
     await supervisor.stop();
+    manager.close();
   } catch (error) {
     // Told to stop while it was starting: that it didn't come up is what was wanted.
     if (!ended.signal.aborted) throw error;
@@ -147,6 +155,7 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
   return {
     setLogLevel: (level) => compartments.setLogLevel(level),
     permissions: () => compartments.permissions,
+    isWhole: () => compartments.areUp(),
     stop: async () => {
       await stop();
       await watching;
