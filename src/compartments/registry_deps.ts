@@ -6,6 +6,8 @@ import type { Containerd } from "../containerd/client.ts";
 import { type Naming, namingOf } from "../images/naming.ts";
 import { imageArchitecture } from "../images/platform.ts";
 import type { PullDeps } from "../images/pull.ts";
+import { readKey, ruleFor } from "../images/signatures.ts";
+import { readRequired } from "../registry/files.ts";
 import { readCredentials } from "../registry/credentials_file.ts";
 import { hostsIn } from "../registry/hosts_folder.ts";
 import { timingWith } from "../registry/timing.ts";
@@ -30,5 +32,11 @@ export function registryDeps({ images }: Config, containerd: Containerd): PullDe
     timing: timingWith(images.pull_progress_timeout),
     hosts: hostsIn(images.registry_config),
     nodeCredentials: () => readCredentials(images.credentials_file),
+    signatures: async (image) => {
+      const found = ruleFor(images.signatures, image);
+      if (found === undefined) return undefined;
+      const keys = found.rule.keys.map(async (file) => readKey(await readRequired(file), file));
+      return { name: found.name, keys: await Promise.all(keys) };
+    },
   };
 }

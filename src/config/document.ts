@@ -20,13 +20,15 @@ export function defaultToml(): string {
     "# read in order of name, each replacing single keys. `cri-containerd config check` checks all.",
     "",
   ];
-  for (const { path, section } of sections()) {
+  for (const { path, section, isExample } of sections()) {
+    // A table that is an example must not come to life, not even when its neighbours do.
+    const [header, sign] = isExample ? ["# ", "# "] : ["", "#"];
     if (path.length > 0) {
-      lines.push(...comment(section.meaning), `[${showKey(path)}]`, "");
+      lines.push(...comment(section.meaning), `${header}[${showKey(path)}]`, "");
     }
     for (const [key, field] of fields(section)) {
       lines.push(...comment(sentence(field)));
-      lines.push(`#${key} = ${field.write(defaultOf(field, DEFAULTS))}`, "");
+      lines.push(`${sign}${key} = ${field.write(defaultOf(field, DEFAULTS))}`, "");
     }
   }
   return `${lines.join("\n").trimEnd()}\n`;
@@ -83,24 +85,29 @@ interface Listed {
   /** The header for people: NAME in place of a name that users choose. */
   title: string;
   section: Section<Shape>;
+  /** Of a name that users choose, and that isn't there unless they do. */
+  isExample: boolean;
 }
 
 /** All sections in the order of the file, each after the one around it. */
 function sections(): Listed[] {
   const list: Listed[] = [];
-  const visit = (node: Node, path: string[], title: string) => {
+  const visit = (node: Node, at: Pick<Listed, "path" | "title" | "isExample">) => {
+    const { path, title } = at;
     if (node.node === "field") return;
     if (node.node === "named") {
-      const name = node.always[0] ?? "NAME";
-      visit(sectionOf(node), [...path, name], `${title}.NAME`);
+      const [name = "NAME"] = node.always;
+      const isExample = node.always.length === 0;
+      visit(sectionOf(node), { path: [...path, name], title: `${title}.NAME`, isExample });
       return;
     }
-    list.push({ path, title, section: node });
+    list.push({ ...at, section: node });
     for (const [key, child] of Object.entries(node.keys)) {
-      visit(child, [...path, key], path.length === 0 ? key : `${title}.${key}`);
+      const below = path.length === 0 ? key : `${title}.${key}`;
+      visit(child, { ...at, path: [...path, key], title: below });
     }
   };
-  visit(TABLE, [], "");
+  visit(TABLE, { path: [], title: "", isExample: false });
   return list;
 }
 

@@ -79,6 +79,24 @@ const RUNTIMES: Named<typeof RUNTIME> = {
   name: NAME,
 };
 
+const SIGNATURE = {
+  keys: paths({
+    default: ["/etc/cri-containerd/cosign.pub"],
+    meaning: "Files of public keys in PEM form; a signature by one of them is enough.",
+  }),
+} as const;
+
+const SIGNATURES: Named<typeof SIGNATURE> = {
+  node: "named",
+  meaning:
+    "Images whose names begin so are only pulled when they are signed (`cosign sign --key`). " +
+    'The longest name counts; "*" is for all images that no other name fits.',
+  keys: SIGNATURE,
+  always: [],
+  allowedName: 'a registry, the beginning of a repository such as "registry.example/team", or "*"',
+  name: /^(?:\*|[A-Za-z0-9.-]+(?::[0-9]+)?(?:\/[a-z0-9._-]+)*)$/,
+};
+
 /** The root of the configuration. */
 export const TABLE = section("", {
   root: path({
@@ -229,6 +247,7 @@ export const TABLE = section("", {
       max: 65_536,
       meaning: "Images whose packed layers are larger are refused, in GiB.",
     }),
+    signatures: SIGNATURES,
     pull_progress_timeout: duration({
       default: 5 * MINUTE,
       min: 0,
@@ -256,6 +275,14 @@ export const TABLE = section("", {
       choices: ["auto", "cgroupfs", "systemd"],
       meaning: "Who makes pods' cgroups: auto is systemd where systemd runs the node, and the " +
         "kubelet is told.",
+    }),
+  }),
+
+  cdi: section("Devices that vendors describe in files.", {
+    spec_dirs: paths({
+      default: ["/etc/cdi", "/var/run/cdi"],
+      meaning:
+        "Folders of CDI files; a device in a later one counts before the same in an earlier.",
     }),
   }),
 

@@ -28,13 +28,15 @@ import type { ChosenManifest, Pull, PullDeps, PullTransfer } from "./pull_transf
 import { recordImage } from "./records.ts";
 import { canonicalName, type ImageReference, repository } from "./reference.ts";
 import type { StoredImage } from "./service.ts";
+import { checkSignatures } from "./signatures.ts";
 import { membersFor } from "./stored.ts";
 import { callOptions, storeDocument } from "./transfer.ts";
 
 export type { Pull, PullDeps } from "./pull_transfer.ts";
 
-/** The kubelet shows this word as the reason why a pod waits. */
+/** The kubelet shows these words as the reason why a pod waits. */
 const UNREACHABLE = "RegistryUnavailable";
+const UNSIGNED = "SignatureValidationFailed";
 /** Indexes in indexes: no tool makes more than two. */
 const MAX_DEPTH = 3;
 
@@ -52,14 +54,19 @@ export async function pullImage(deps: PullDeps, pull: Pull, op: Operation): Prom
       return pullUnderLease({ deps, leaseId, signal: op.signal, pull, source }, op);
     });
   } catch (error) {
-    const isUnreachable = error instanceof RegistryError && error.kind === "unavailable";
-    throw during(`${isUnreachable ? `${UNREACHABLE}: ` : ""}Cannot pull image ${name}`, error);
+    throw during(`${reasonWord(error)}Cannot pull image ${name}`, error);
   }
 }
 
 interface Document {
   descriptor: Descriptor;
   bytes: Uint8Array;
+}
+
+function reasonWord(error: unknown): string {
+  if (error instanceof UnsignedError) return `${UNSIGNED}: `;
+  const isUnreachable = error instanceof RegistryError && error.kind === "unavailable";
+  return isUnreachable ? `${UNREACHABLE}: ` : "";
 }
 
 async function open(deps: PullDeps, { reference, auth }: Pull): Promise<Repository> {
@@ -87,6 +94,9 @@ async function pullUnderLease(transfer: PullTransfer, op: Operation): Promise<St
     // What the registry said of its size was only said.
     return { manifest: await choose(transfer, top, 0), target: top.descriptor };
   });
+  await op.step("check its signatures", () => {
+    return checkSigned(transfer, [...new Set([target.digest, manifest.digest])]);
+  });
   await op.step("get and unpack its layers", () => fetchAndUnpack(transfer, manifest));
   progress.setStatus("finishing");
   const imageId = manifest.config.digest;
@@ -96,6 +106,29 @@ async function pullUnderLease(transfer: PullTransfer, op: Operation): Promise<St
   });
   progress.setStatus("done");
   return { imageId, names };
+}
+
+/** Before any layer is fetched: an image that nobody vouches for costs the node nothing. */
+async function checkSigned(
+  { deps, source, signal, pull: { reference } }: PullTransfer,
+  digests: readonly string[],
+): Promise<void> {
+  const policy = await deps.signatures?.(reference);
+  if (policy === undefined) return;
+  const image = { name: canonicalName(reference), digests };
+  try {
+    await checkSignatures(source, { policy, image }, signal);
+  } catch (error) {
+    if (!isKind(error, "failedPrecondition")) throw error;
+    throw new UnsignedError(error);
+  }
+}
+
+/** Its own class only so that the message begins with the kubelet's word. */
+class UnsignedError extends CriError {
+  constructor({ kind, message, remedy }: CriError) {
+    super(kind, message, remedy === undefined ? {} : { remedy });
+  }
 }
 
 /** The records of an image: the name asked for, its name by digest, its id. */

@@ -8,6 +8,7 @@ import type { Timing } from "../registry/timing.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Progress } from "./progress.ts";
 import type { ImageReference } from "./reference.ts";
+import type { SignaturePolicy } from "./signatures.ts";
 import type { Transfer, TransferDeps } from "./transfer.ts";
 
 export interface PullDeps extends TransferDeps {
@@ -21,6 +22,8 @@ export interface PullDeps extends TransferDeps {
   readonly hosts?: Hosts;
   /** The node's credentials, for pulls that bring none. */
   readonly nodeCredentials?: () => Promise<NodeCredentials>;
+  /** The keys that must have signed an image; none where nothing is said. */
+  readonly signatures?: (image: ImageReference) => Promise<SignaturePolicy | undefined>;
   /** Others than the system's are for tests. */
   readonly fetch?: Fetch;
   readonly timing?: Timing;
