@@ -25,7 +25,7 @@ export function readFile(libc: CommonLibc, path: string, maxBytes = DEFAULT_MAX_
   }
 }
 
-/** Where {@link readFileIfAny} reads to; there is one such call at a time, for it never waits. */
+/** Where files are read to; there is one such call at a time, for none waits. */
 const scratch = new Uint8Array(CHUNK_BYTES);
 
 /**
@@ -58,8 +58,7 @@ export function readAll(
   const chunks: Uint8Array[] = [];
   let size = 0;
   while (true) {
-    const chunk = new Uint8Array(CHUNK_BYTES);
-    const read = Number(libc.read(fd, chunk, BigInt(CHUNK_BYTES)));
+    const read = Number(libc.read(fd, scratch, BigInt(CHUNK_BYTES)));
     if (read === 0) break;
     if (read < 0) {
       const errno = errnoOf(libc);
@@ -70,7 +69,7 @@ export function readAll(
     if (size > maxBytes) {
       throw new CriError("resourceExhausted", `Cannot ${action}: over ${maxBytes} bytes`);
     }
-    chunks.push(chunk.subarray(0, read));
+    chunks.push(scratch.slice(0, read));
   }
   const all = new Uint8Array(size);
   let at = 0;

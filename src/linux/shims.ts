@@ -4,16 +4,13 @@
  * then deletes the bundle and forgets both; the shim waits for ever for a call that nobody makes.
  */
 import { ESRCH, linuxError } from "./errno.ts";
-import { listFolder, readFile, readLink } from "./files.ts";
+import { listFolder, readFileIfAny, readLink } from "./files.ts";
 import { errnoOf, type ServerLibc } from "./libc.ts";
 
 const SIGKILL = 9;
 
 /** What the kernel writes behind the name of a folder that is gone. */
 const DELETED = " (deleted)";
-
-/** A shim's arguments are short; a longer command line is no shim's. */
-const MAX_CMDLINE_BYTES = 64 * 1024;
 
 /** The arguments of a process, if it is a shim of this containerd. */
 export function isShimOf(address: string, args: readonly string[]): boolean {
@@ -56,13 +53,9 @@ function childrenOf(libc: ServerLibc, pid: string): string[] {
   return textOf(libc, `/proc/${pid}/task/${pid}/children`).split(" ").filter((it) => it !== "");
 }
 
+/** "" for a process that has ended since it was listed. */
 function textOf(libc: ServerLibc, path: string): string {
-  try {
-    return readFile(libc, path, MAX_CMDLINE_BYTES);
-  } catch {
-    // The process has ended since it was listed, or is none that could be a shim.
-    return "";
-  }
+  return readFileIfAny(libc, path) ?? "";
 }
 
 function kill(libc: ServerLibc, pid: number): void {
