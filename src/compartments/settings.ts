@@ -1,6 +1,8 @@
 /** The domain's settings out of the configuration and a look at the node. */
+import { during } from "../base/errors.ts";
 import type { Config, RuntimeConfig } from "../config/table.ts";
 import { runcOptions } from "../containerd/runtime_options.ts";
+import { type BaseSpec, parseBaseSpec } from "../oci/base_spec.ts";
 import { isKernelFrom } from "../oci/kernel.ts";
 import type { Runtime, RuntimeFeatures, Settings } from "../state/settings.ts";
 
@@ -42,6 +44,7 @@ export function settingsOf(config: Config, node: Node): Settings {
     cgroupDriver,
     runtimes,
     defaultRuntime: config.containerd.default_runtime,
+    cdiDirs: config.cdi.spec_dirs,
   };
 }
 
@@ -74,6 +77,8 @@ function runtimeOf(
     podAnnotations: runtime.pod_annotations,
     containerAnnotations: runtime.container_annotations,
     privilegedWithoutHostDevices: runtime.privileged_without_host_devices,
+    cgroupWritable: runtime.cgroup_writable,
+    baseSpec: readBaseSpec(runtime.base_spec),
     stateDir: stateDirOf(config, runtime),
     features,
   };
@@ -83,6 +88,18 @@ function runtimeOf(
 function stateDirOf(config: Config, { type, options }: RuntimeConfig): string | undefined {
   if (type !== RUNC_SHIM) return undefined;
   return `${options.get("Root") || RUNC_ROOT}/${config.containerd.namespace}`;
+}
+
+/** @throws CriError failedPrecondition for a file that isn't there or no spec */
+function readBaseSpec(path: string): BaseSpec | undefined {
+  if (path === "") return undefined;
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    throw during(`Cannot read the base spec ${path}`, error, "failedPrecondition");
+  }
+  return parseBaseSpec(path, text);
 }
 
 /** Options are spelled as containerd's own configuration spells them. */

@@ -29,6 +29,7 @@ export function runtimeFacts(runtime: Runtime): RuntimeFacts {
     podAnnotations: runtime.podAnnotations,
     containerAnnotations: runtime.containerAnnotations,
     privilegedWithoutHostDevices: runtime.privilegedWithoutHostDevices,
+    cgroupWritable: runtime.cgroupWritable,
     recursiveReadonlyMounts: runtime.features.recursiveReadonlyMounts,
   };
 }

@@ -110,6 +110,7 @@ export function specPlan(
     accounts,
     pod: podFacts(deps, pod),
     runtime: runtimeFacts(runtime),
+    baseSpec: runtime.baseSpec,
     mountSources,
     volumes: volumesOf(deps.settings, { container, image }),
     targetPid: targetPid(deps, container),

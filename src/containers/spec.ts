@@ -2,15 +2,18 @@
 import * as v from "valibot";
 import type { LinuxContainerUser } from "../gen/cri/v1/api.ts";
 import type { Image } from "../images/image.ts";
+import type { BaseSpec } from "../oci/base_spec.ts";
+import { applyCdiEdits } from "../oci/cdi.ts";
 import { containerSpec } from "../oci/container.ts";
 import { encodeSpec } from "../oci/encode.ts";
 import type { HostFacts, MountSource, PodFacts, RuntimeFacts, VolumeSource } from "../oci/input.ts";
 import type { SpecDevice } from "../oci/spec.ts";
 import { type Accounts, containerUser } from "../oci/user.ts";
 import type { Container } from "../state/containers.ts";
+import { type CdiDeps, cdiEdits } from "./cdi_devices.ts";
 import { type ProfileDeps, readSeccompProfile } from "./seccomp_profile.ts";
 
-export interface SpecDeps {
+export interface SpecDeps extends CdiDeps {
   readonly host: HostFacts;
   readonly linux: ProfileDeps["linux"] & {
     /** The device node at a path, or those below a folder. */
@@ -25,6 +28,7 @@ export interface SpecPlan {
   readonly image: Image;
   readonly accounts: Accounts;
   readonly runtime: RuntimeFacts;
+  readonly baseSpec: BaseSpec | undefined;
   readonly mountSources: readonly MountSource[];
   readonly volumes: readonly VolumeSource[];
   /** Process of the container that the namespace mode TARGET names. */
@@ -41,6 +45,7 @@ export async function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): Promis
   const { container, image, accounts } = plan;
   const { config } = container.metadata;
   const user = containerUser(config.linux?.securityContext, image.config.user, accounts);
+  const edits = await cdiEdits(deps, config);
   const spec = containerSpec({
     id: container.id,
     config,
@@ -56,7 +61,8 @@ export async function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): Promis
     host: deps.host,
     seccompProfile: await readSeccompProfile(deps, config.linux?.securityContext),
   });
-  return { bytes: encodeSpec(spec), user: toCriUser(user) };
+  const edited = applyCdiEdits(spec, edits, (path) => deps.linux.devicesAt(path));
+  return { bytes: encodeSpec(edited, plan.baseSpec), user: toCriUser(user) };
 }
 
 const storedSpec = v.object({

@@ -10,6 +10,8 @@ const RUNTIME: Runtime = {
   podAnnotations: [],
   containerAnnotations: [],
   privilegedWithoutHostDevices: false,
+  cgroupWritable: false,
+  baseSpec: undefined,
   stateDir: undefined,
   features: { recursiveReadonlyMounts: true, idmappedMounts: true },
 };

@@ -1,4 +1,5 @@
 /** Specs as JSON, exact to the last digit. */
+import { type BaseSpec, onBaseSpec } from "./base_spec.ts";
 import type { Integer, Spec } from "./spec.ts";
 
 declare global {
@@ -9,8 +10,8 @@ declare global {
 }
 
 /** The spec as the JSON that containerd keeps and the runtime reads. */
-export function encodeSpec(spec: Spec): Uint8Array {
-  return encodeJson(spec);
+export function encodeSpec(spec: Spec, base?: BaseSpec): Uint8Array {
+  return encodeJson(base === undefined ? spec : onBaseSpec(base, spec));
 }
 
 /** JSON with bigints as plain numbers. */

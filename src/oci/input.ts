@@ -46,6 +46,8 @@ export interface RuntimeFacts {
   readonly podAnnotations: readonly string[];
   readonly containerAnnotations: readonly string[];
   readonly privilegedWithoutHostDevices: boolean;
+  /** Containers may write to their own cgroup, where it is one of v2. */
+  readonly cgroupWritable: boolean;
   /** Whether the runtime can make mounts read-only recursively (runc 1.1 on Linux 5.12). */
   readonly recursiveReadonlyMounts: boolean;
 }

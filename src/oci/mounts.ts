@@ -105,7 +105,7 @@ function isReadonlyRootfs({ config }: MountInput): boolean {
 }
 
 function systemMounts(
-  { config, pod, host }: MountInput,
+  { config, pod, host, runtime }: MountInput,
   mappings: UserMappings | undefined,
 ): SpecMount[] {
   const isPrivileged = config.linux?.securityContext?.privileged === true;
@@ -118,7 +118,7 @@ function systemMounts(
       "noexec",
       "nodev",
       "relatime",
-      isPrivileged ? "rw" : "ro",
+      isPrivileged || (ownCgroups && runtime.cgroupWritable) ? "rw" : "ro",
       // Without a namespace of its own this is the node's one mount, whose options it would reset.
       ...(ownCgroups || host.cgroupVersion === 1 ? [] : host.cgroupMountOptions.filter(isKept)),
     ]),

@@ -13,7 +13,24 @@ export interface Spec {
   hostname?: string | undefined;
   mounts: SpecMount[];
   annotations: Record<string, string>;
+  hooks?: Partial<Record<HookName, Hook[]>> | undefined;
   linux: Linux;
+}
+
+export type HookName =
+  | "prestart"
+  | "createRuntime"
+  | "createContainer"
+  | "startContainer"
+  | "poststart"
+  | "poststop";
+
+/** A program that the runtime runs at a point of a container's life. */
+export interface Hook {
+  path: string;
+  args?: string[] | undefined;
+  env?: string[] | undefined;
+  timeout?: number | undefined;
 }
 
 export interface Process {
@@ -66,6 +83,7 @@ export interface Linux {
   maskedPaths: string[];
   readonlyPaths: string[];
   mountLabel?: string | undefined;
+  intelRdt?: Record<string, unknown> | undefined;
 }
 
 export interface SpecNamespace {

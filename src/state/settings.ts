@@ -1,5 +1,6 @@
 /** What the domain needs of the configuration, resolved once at start. */
 import { CriError } from "../base/errors.ts";
+import type { BaseSpec } from "../oci/base_spec.ts";
 
 /** What a runtime can do beyond what all can. */
 export interface RuntimeFeatures {
@@ -22,6 +23,10 @@ export interface Runtime {
   /** The same for containers. */
   readonly containerAnnotations: readonly string[];
   readonly privilegedWithoutHostDevices: boolean;
+  /** Containers may write to their own cgroup, where that is one of v2. */
+  readonly cgroupWritable: boolean;
+  /** What specs of containers start from; undefined is the built-in one. */
+  readonly baseSpec: BaseSpec | undefined;
   /** Where runc keeps its record of each container; undefined for other runtimes. */
   readonly stateDir: string | undefined;
   readonly features: RuntimeFeatures;
@@ -36,6 +41,8 @@ export interface Settings {
   readonly cgroupDriver: "cgroupfs" | "systemd";
   readonly runtimes: ReadonlyMap<string, Runtime>;
   readonly defaultRuntime: string;
+  /** Folders of the files that describe CDI devices; a later one counts before an earlier one. */
+  readonly cdiDirs: readonly string[];
 }
 
 /**

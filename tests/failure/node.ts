@@ -223,6 +223,8 @@ function settingsOf(dir: string): Settings {
     podAnnotations: [],
     containerAnnotations: [],
     privilegedWithoutHostDevices: false,
+    cgroupWritable: false,
+    baseSpec: undefined,
     stateDir: undefined,
     features: { recursiveReadonlyMounts: true, idmappedMounts: true },
   };
@@ -235,6 +237,7 @@ function settingsOf(dir: string): Settings {
     cgroupDriver: "cgroupfs",
     runtimes: new Map([["runc", runtime]]),
     defaultRuntime: "runc",
+    cdiDirs: [],
   };
 }
 
