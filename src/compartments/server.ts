@@ -5,6 +5,7 @@
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import { containerExited } from "../containers/exited.ts";
+import { sweepExecs } from "../containers/exec_sweep.ts";
 import { recoverContainers } from "../containers/recover.ts";
 import { resyncContainers } from "../containers/resync.ts";
 import { imageService } from "../cri/image_service.ts";
@@ -98,7 +99,7 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
         recoverContainers(deps, stopping),
         releaseStaleNetworks(deps, setAside, stopping),
       ]);
-      await sweepOrphans(deps);
+      await Promise.all([sweepOrphans(deps), sweepExecs(deps)]);
       void sweepShims(deps, stopping);
       break;
     } catch (error) {

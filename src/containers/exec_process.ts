@@ -168,6 +168,16 @@ function endedMeanwhile(error: unknown): CriError {
   return toCriError(error);
 }
 
+/** Ends an exec that another daemon has started. */
+export async function endLeftExec(
+  tasks: ExecTasks,
+  { id, execId }: { id: string; execId: string },
+): Promise<void> {
+  const exit = tasks.wait(id, { execId, timeoutMs: KILL_TIMEOUT_MS });
+  exit.catch(() => undefined);
+  await endExec(tasks, { id, execId, exit });
+}
+
 async function endExec(
   tasks: ExecTasks,
   { id, execId, exit }: { id: string; execId: string; exit?: Promise<Exit> },

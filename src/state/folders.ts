@@ -30,6 +30,9 @@ export const stdioDir = (roots: Roots, id: ContainerId): string => `${roots.stat
 export const imageMountsDir = (roots: Roots, id: ContainerId): string =>
   `${roots.stateDir}/images/${id}`;
 
+/** Begins the names of the folders of execs' FIFOs, which lie in those of their containers. */
+export const EXEC_PREFIX = "exec-";
+
 /** Where a root filesystem is mounted for a moment, to look up users. */
 export const lookupDir = (roots: Roots, id: ContainerId): string =>
   `${roots.stateDir}/lookup/${id}`;

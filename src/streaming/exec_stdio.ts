@@ -3,13 +3,11 @@ import { invalidArgument } from "../base/errors.ts";
 import { removePath } from "../base/gone.ts";
 import type { ExecStdioOptions } from "../containers/streams.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
+import { EXEC_PREFIX } from "../state/folders.ts";
 import type { StdioPaths } from "../logs/service.ts";
 
 const FOLDER_MODE = 0o700;
 const FIFO_MODE = 0o600;
-
-/** Begins the names of execs' folders; the others in a container's folder are its own FIFOs. */
-const EXEC_PREFIX = "exec-";
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 

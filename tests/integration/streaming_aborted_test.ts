@@ -112,3 +112,27 @@ Deno.test(whereCrictlIs(`${SESSIONS} aborted sessions leave nothing`), async () 
   assert.equal(new TextDecoder().decode(stdout), "well\n");
   await container.finish();
 });
+
+Deno.test(
+  whereCrictlIs("execs of a daemon that was killed are ended by the next one"),
+  async () => {
+    await using container = await startRunningContainer();
+    const { cri, id, daemon } = container;
+    const cmd = ["sleep", "600"];
+    const synchronous = cri.call("execSync", { containerId: id, cmd });
+    synchronous.catch(() => undefined);
+    const url = (await cri.call("exec", { containerId: id, cmd, stdout: true })).url;
+    const client = await ChannelClient.connect(url, ["v4.channel.k8s.io"]);
+    await eventually("both processes", async () => (await container.traces()).length === 4);
+    await daemon.stop("SIGKILL");
+    await assert.rejects(synchronous);
+    await client.closed;
+    await daemon.start();
+    await eventually(
+      "them to be gone",
+      async () => (await container.traces()).length === 0,
+      20_000,
+    );
+    await container.finish();
+  },
+);
