@@ -2,9 +2,9 @@
 import { during } from "../base/errors.ts";
 import type { Config, RuntimeConfig } from "../config/table.ts";
 import { runcOptions } from "../containerd/runtime_options.ts";
-import { type BaseSpec, parseBaseSpec } from "../oci/base_spec.ts";
+import { parseBaseSpec } from "../oci/base_spec.ts";
 import { isKernelFrom } from "../oci/kernel.ts";
-import type { Runtime, RuntimeFeatures, Settings } from "../state/settings.ts";
+import type { BaseSpecFile, Runtime, RuntimeFeatures, Settings } from "../state/settings.ts";
 
 /** Shims that take runc's options. */
 const RUNC_SHIM = "io.containerd.runc.v2";
@@ -91,7 +91,7 @@ function stateDirOf(config: Config, { type, options }: RuntimeConfig): string | 
 }
 
 /** @throws CriError failedPrecondition for a file that isn't there or no spec */
-function readBaseSpec(path: string): BaseSpec | undefined {
+function readBaseSpec(path: string): BaseSpecFile | undefined {
   if (path === "") return undefined;
   let text: string;
   try {
@@ -99,7 +99,8 @@ function readBaseSpec(path: string): BaseSpec | undefined {
   } catch (error) {
     throw during(`Cannot read the base spec ${path}`, error, "failedPrecondition");
   }
-  return parseBaseSpec(path, text);
+  parseBaseSpec({ path, text });
+  return { path, text };
 }
 
 /** Options are spelled as containerd's own configuration spells them. */

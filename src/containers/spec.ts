@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { LinuxContainerUser } from "../gen/cri/v1/api.ts";
 import type { Image } from "../images/image.ts";
-import type { BaseSpec } from "../oci/base_spec.ts";
+import { parseBaseSpec } from "../oci/base_spec.ts";
 import { applyCdiEdits } from "../oci/cdi.ts";
 import { containerSpec } from "../oci/container.ts";
 import { encodeSpec } from "../oci/encode.ts";
@@ -10,6 +10,7 @@ import type { HostFacts, MountSource, PodFacts, RuntimeFacts, VolumeSource } fro
 import type { SpecDevice } from "../oci/spec.ts";
 import { type Accounts, containerUser } from "../oci/user.ts";
 import type { Container } from "../state/containers.ts";
+import type { BaseSpecFile } from "../state/settings.ts";
 import { type CdiDeps, cdiEdits } from "./cdi_devices.ts";
 import { type ProfileDeps, readSeccompProfile } from "./seccomp_profile.ts";
 
@@ -28,7 +29,7 @@ export interface SpecPlan {
   readonly image: Image;
   readonly accounts: Accounts;
   readonly runtime: RuntimeFacts;
-  readonly baseSpec: BaseSpec | undefined;
+  readonly baseSpec: BaseSpecFile | undefined;
   readonly mountSources: readonly MountSource[];
   readonly volumes: readonly VolumeSource[];
   /** Process of the container that the namespace mode TARGET names. */
@@ -62,7 +63,8 @@ export async function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): Promis
     seccompProfile: await readSeccompProfile(deps, config.linux?.securityContext),
   });
   const edited = applyCdiEdits(spec, edits, (path) => deps.linux.devicesAt(path));
-  return { bytes: encodeSpec(edited, plan.baseSpec), user: toCriUser(user) };
+  const base = plan.baseSpec && parseBaseSpec(plan.baseSpec);
+  return { bytes: encodeSpec(edited, base), user: toCriUser(user) };
 }
 
 const storedSpec = v.object({

@@ -20,7 +20,7 @@ export type BaseSpec = v.InferOutput<typeof schema>;
  *
  * @throws CriError failedPrecondition naming the file and the place that is wrong
  */
-export function parseBaseSpec(path: string, text: string): BaseSpec {
+export function parseBaseSpec({ path, text }: { path: string; text: string }): BaseSpec {
   let value: unknown;
   try {
     value = JSON.parse(text);

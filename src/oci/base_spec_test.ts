@@ -27,7 +27,7 @@ function decoded(base?: ReturnType<typeof parseBaseSpec>) {
 
 Deno.test("a spec on a base has the base's limits, hooks, mounts and variables besides its own", () => {
   const own = decoded();
-  const spec = decoded(parseBaseSpec("/etc/base.json", JSON.stringify(BASE)));
+  const spec = decoded(parseBaseSpec({ path: "/etc/base.json", text: JSON.stringify(BASE) }));
   assert.deepEqual(spec.process.rlimits, BASE.process.rlimits);
   assert.deepEqual(spec.hooks, BASE.hooks);
   assert.deepEqual(spec.process.env, ["FROM_BASE=1", ...own.process.env]);
@@ -43,7 +43,7 @@ Deno.test("a spec on a base has the base's limits, hooks, mounts and variables b
 Deno.test("parseBaseSpec() says which file is wrong and where", () => {
   for (const text of ["{", '{"mounts":[{}]}', '{"process":{"env":[1]}}', '"x"']) {
     assert.throws(
-      () => parseBaseSpec("/etc/base.json", text),
+      () => parseBaseSpec({ path: "/etc/base.json", text }),
       (error) => isKind(error, "failedPrecondition") && error.message.includes("/etc/base.json"),
     );
   }

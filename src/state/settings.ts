@@ -1,6 +1,5 @@
 /** What the domain needs of the configuration, resolved once at start. */
 import { CriError } from "../base/errors.ts";
-import type { BaseSpec } from "../oci/base_spec.ts";
 
 /** What a runtime can do beyond what all can. */
 export interface RuntimeFeatures {
@@ -8,6 +7,12 @@ export interface RuntimeFeatures {
   readonly recursiveReadonlyMounts: boolean;
   /** Mounts that show files under other owners: user namespaces need them. */
   readonly idmappedMounts: boolean;
+}
+
+/** A file with a runtime spec, seen to be one. */
+export interface BaseSpecFile {
+  readonly path: string;
+  readonly text: string;
 }
 
 /** One `[containerd.runtimes.NAME]`. */
@@ -26,7 +31,7 @@ export interface Runtime {
   /** Containers may write to their own cgroup, where that is one of v2. */
   readonly cgroupWritable: boolean;
   /** What specs of containers start from; undefined is the built-in one. */
-  readonly baseSpec: BaseSpec | undefined;
+  readonly baseSpec: BaseSpecFile | undefined;
   /** Where runc keeps its record of each container; undefined for other runtimes. */
   readonly stateDir: string | undefined;
   readonly features: RuntimeFeatures;
