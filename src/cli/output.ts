@@ -12,6 +12,11 @@ export async function printBytes(bytes: AsyncIterable<Uint8Array>): Promise<void
   await ReadableStream.from(bytes).pipeTo(Deno.stdout.writable);
 }
 
+/** Whether a person looks at stdout. */
+export function isTerminal(): boolean {
+  return Deno.stdout.isTerminal();
+}
+
 /** Writes a message for people to stderr. */
 export function printError(text: string): void {
   writeAll(Deno.stderr, text);

@@ -1,6 +1,7 @@
 /** The commands, their flags and their help. Each loads its own module when it is called. */
 import { Command, CommanderError } from "commander";
 import { LOG_FORMATS, LOG_LEVELS } from "../base/log_format.ts";
+import { addNodeCommands } from "./node_commands.ts";
 import { SERVE_FLAGS, type ServeFlags } from "./serve_flags.ts";
 
 /** Exit codes: 0 it worked, 1 it failed, 2 it was called wrongly. */
@@ -31,6 +32,7 @@ function buildProgram(report: Report): Command {
   addServe(program, report);
   addConfig(program, report);
   addImages(program, report);
+  addNodeCommands(program, report);
   program.command("permissions")
     .description("show what each part of the daemon may do")
     .option("--config <FILE>", "configuration")
