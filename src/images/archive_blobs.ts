@@ -1,10 +1,8 @@
 /** The files of an image archive: documents into memory, blobs into the content store. */
-import { createHash } from "node:crypto";
 import { CriError } from "../base/errors.ts";
-import { newId } from "../base/id.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { MAX_DOCUMENT_BYTES } from "./manifest.ts";
-import { callOptions, storeBlob, type Transfer } from "./transfer.ts";
+import { storeBlob, storeUnnamed, type Transfer } from "./transfer.ts";
 
 export interface ArchiveEntry {
   path: string;
@@ -52,7 +50,7 @@ async function storeFile(
   entry: ArchiveEntry,
 ): Promise<StoredFile> {
   const [, algorithm, hex] = BLOB.exec(path) ?? [];
-  if (algorithm === undefined) return await storeUnnamed(transfer, entry);
+  if (algorithm === undefined) return await storeUnnamed(transfer, entry.body, entry.sizeBytes);
   const file = { digest: `${algorithm}:${hex}`, sizeBytes: BigInt(entry.sizeBytes) };
   await storeBlob(transfer, {
     descriptor: file,
@@ -60,26 +58,6 @@ async function storeFile(
     source: (offset) => skipping(entry.body, Number(offset)),
   });
   return file;
-}
-
-/** A file whose digest is known only when it has passed by. */
-async function storeUnnamed(transfer: Transfer, entry: ArchiveEntry): Promise<StoredFile> {
-  const { deps: { content, leases }, leaseId, signal } = transfer;
-  const hash = createHash("sha256");
-  async function* hashed(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of entry.body) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  }
-  const sizeBytes = BigInt(entry.sizeBytes);
-  const ref = `cri-containerd-import-${newId().slice(0, 16)}`;
-  const unnamed = { ref, digest: "", sizeBytes, labels: new Map() };
-  await content.write(unnamed, hashed(), callOptions(transfer));
-  const digest = `sha256:${hash.digest("hex")}`;
-  // What was there already has not come under the lease by being written.
-  await leases.addResource(leaseId, { id: digest, type: "content" }, { signal });
-  return { digest, sizeBytes };
 }
 
 async function inMemory({ path, body }: ArchiveEntry): Promise<Uint8Array> {

@@ -84,7 +84,8 @@ class Arrivals {
   }
 }
 
-function checkSize(layers: readonly Descriptor[], maxBytes: bigint): void {
+/** @throws CriError failedPrecondition for an image that is larger than the configuration allows */
+export function checkSize(layers: readonly Descriptor[], maxBytes: bigint): void {
   const sizeBytes = layers.reduce((sum, layer) => sum + layer.sizeBytes, 0n);
   if (sizeBytes <= maxBytes) return;
   throw new CriError(

@@ -27,6 +27,8 @@ const SCHEMA1 = "application/vnd.docker.distribution.manifest.v1";
 /** What a registry is asked for, the newest form first. */
 export const MANIFEST_TYPES = [OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST];
 
+const IMAGE_CONFIGS: readonly string[] = ["", OCI_CONFIG, DOCKER_CONFIG];
+
 const LAYER_TYPE =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar|docker\.image\.rootfs\.(?:foreign\.)?diff\.tar)(?:[.+](?:gzip|zstd))?$/;
 
@@ -146,6 +148,25 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest {
     throw new CriError("failedPrecondition", what);
   }
   return { config: toDescriptor(manifest.config), layers: manifest.layers.map(toDescriptor) };
+}
+
+/** A manifest of files that aren't a root file system: an artifact. */
+export interface Artifact {
+  readonly files: readonly Descriptor[];
+}
+
+/**
+ * Reads a manifest that says by the type of its configuration that it is no image; undefined for one
+ * of an image. https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
+ *
+ * @throws CriError failedPrecondition
+ */
+export function parseArtifact(bytes: Uint8Array, mediaType: string): Artifact | undefined {
+  const manifest = decode(manifestSchema, bytes, "manifest");
+  if (mediaType !== OCI_MANIFEST || IMAGE_CONFIGS.includes(manifest.config.mediaType)) {
+    return undefined;
+  }
+  return { files: manifest.layers.map(toDescriptor) };
 }
 
 /** Reads a configuration. @throws CriError failedPrecondition */

@@ -15,12 +15,15 @@ import { credentialsOf } from "../registry/credentials.ts";
 import { RegistryError } from "../registry/errors.ts";
 import { noMirrors } from "../registry/hosts.ts";
 import { childLabels, type Children, sourceLabel } from "./gc_labels.ts";
+import { pullArtifact } from "./artifact.ts";
 import { fetchAndUnpack } from "./fetch.ts";
 import { withLease } from "./lease.ts";
 import {
+  type Artifact,
   documentKind,
   MANIFEST_TYPES,
   MAX_DOCUMENT_BYTES,
+  parseArtifact,
   parseIndex,
   parseManifest,
 } from "./manifest.ts";
@@ -57,6 +60,10 @@ export async function pullImage(deps: PullDeps, pull: Pull, op: Operation): Prom
     throw during(`${reasonWord(error)}Cannot pull image ${name}`, error);
   }
 }
+
+type Chosen =
+  | ({ kind: "image" } & ChosenManifest)
+  | ({ kind: "artifact"; digest: string } & Artifact);
 
 interface Document {
   descriptor: Descriptor;
@@ -97,6 +104,12 @@ async function pullUnderLease(transfer: PullTransfer, op: Operation): Promise<St
   await op.step("check its signatures", () => {
     return checkSigned(transfer, [...new Set([target.digest, manifest.digest])]);
   });
+  if (manifest.kind === "artifact") {
+    const artifact = { ...manifest, targetDigest: target.digest };
+    const stored = await op.step("get its files", () => pullArtifact(transfer, artifact));
+    progress.setStatus("done");
+    return stored;
+  }
   await op.step("get and unpack its layers", () => fetchAndUnpack(transfer, manifest));
   progress.setStatus("finishing");
   const imageId = manifest.config.digest;
@@ -144,12 +157,14 @@ async function choose(
   transfer: PullTransfer,
   document: Document,
   depth: number,
-): Promise<ChosenManifest> {
-  const { descriptor: { mediaType }, bytes } = document;
+): Promise<Chosen> {
+  const { descriptor: { mediaType, digest }, bytes } = document;
   if (documentKind(mediaType) === "manifest") {
+    const artifact = parseArtifact(bytes, mediaType);
+    if (artifact !== undefined) return { kind: "artifact", digest, ...artifact };
     const manifest = parseManifest(bytes, mediaType);
     await keep(transfer, document, manifest);
-    return { ...manifest, digest: document.descriptor.digest };
+    return { kind: "image", digest, ...manifest };
   }
   if (depth >= MAX_DEPTH) {
     throw new CriError("failedPrecondition", "The image's indexes nest too deep");

@@ -3,6 +3,7 @@ import { CriError } from "../base/errors.ts";
 
 const BLOCK = 512;
 const MAX_NAME_BYTES = 100;
+const MAX_PREFIX_BYTES = 155;
 /** The largest size that eleven octal digits hold; beyond it the field is binary, as GNU has it. */
 const MAX_OCTAL_SIZE = 8 ** 11 - 1;
 
@@ -39,9 +40,9 @@ export function tarEnd(): Uint8Array {
 function header(path: string, sizeBytes: number): Uint8Array {
   const block = new Uint8Array(BLOCK);
   const text = (at: number, value: string) => block.set(new TextEncoder().encode(value), at);
-  const name = new TextEncoder().encode(path);
-  if (name.length > MAX_NAME_BYTES) throw new Error(`${path} is too long for a tar archive`);
-  block.set(name, 0);
+  const { prefix, name } = splitPath(path);
+  text(0, name);
+  text(345, prefix);
   text(100, "0000644\0");
   text(108, "0000000\0");
   text(116, "0000000\0");
@@ -59,4 +60,15 @@ function header(path: string, sizeBytes: number): Uint8Array {
   const sum = block.reduce((total, byte) => total + byte, 0);
   text(148, `${sum.toString(8).padStart(6, "0")}\0 `);
   return block;
+}
+
+/** A long path's beginning has a field of its own; they are parted at a slash. */
+function splitPath(path: string): { prefix: string; name: string } {
+  const bytes = (text: string) => new TextEncoder().encode(text).length;
+  if (bytes(path) <= MAX_NAME_BYTES) return { prefix: "", name: path };
+  for (let slash = path.indexOf("/"); slash > 0; slash = path.indexOf("/", slash + 1)) {
+    const [prefix, name] = [path.slice(0, slash), path.slice(slash + 1)];
+    if (bytes(name) <= MAX_NAME_BYTES && bytes(prefix) <= MAX_PREFIX_BYTES) return { prefix, name };
+  }
+  throw new CriError("failedPrecondition", `${path} is too long for a tar archive`);
 }

@@ -1,4 +1,6 @@
 /** Putting content into containerd's store, for pulls and imports alike. */
+import { createHash } from "node:crypto";
+import { newId } from "../base/id.ts";
 import { unlessGone } from "../base/gone.ts";
 import { isKind } from "../base/errors.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
@@ -67,6 +69,35 @@ export async function storeBlob(transfer: Transfer, blob: NewBlob): Promise<void
       throw source.error() ?? error;
     }
   });
+}
+
+/** Bytes whose digest is known only when they have passed by. */
+export async function storeUnnamed(
+  transfer: Transfer,
+  bytes: AsyncIterable<Uint8Array>,
+  size: number,
+): Promise<Pick<Descriptor, "digest" | "sizeBytes">> {
+  const { deps: { content, leases }, leaseId, signal } = transfer;
+  const hash = createHash("sha256");
+  async function* hashed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of bytes) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  const sizeBytes = BigInt(size);
+  const ref = `cri-containerd-import-${newId().slice(0, 16)}`;
+  const source = failing(hashed());
+  try {
+    const unnamed = { ref, digest: "", sizeBytes, labels: new Map() };
+    await content.write(unnamed, source.bytes, callOptions(transfer));
+  } catch (error) {
+    throw source.error() ?? error;
+  }
+  const digest = `sha256:${hash.digest("hex")}`;
+  // What was there already has not come under the lease by being written.
+  await leases.addResource(leaseId, { id: digest, type: "content" }, { signal });
+  return { digest, sizeBytes };
 }
 
 /** A document that is in memory. */
