@@ -8,6 +8,7 @@
  *    aborts them at the service.
  */
 import { CriError, toCriError } from "../base/errors.ts";
+import { activeTrace, traced } from "../base/tracing.ts";
 import { type ChannelMessage, fromWire, toWire } from "./messages.ts";
 import { Peer, peerOf } from "./peer.ts";
 
@@ -109,11 +110,19 @@ async function answer(call: IncomingCall): Promise<void> {
     transfer: (...buffers) => void transfer.push(...buffers),
   };
   try {
-    const value = await methodOf(call.service, call.method)(call.arg, context);
+    const value = await answered(call, context);
     if (call.isAnswerable) peer.post({ kind: "result", id, value }, transfer);
   } catch (error) {
     if (call.isAnswerable) peer.post({ kind: "error", id, error: toWire(error) });
   }
+}
+
+/** Below the caller's span, when there is one. */
+function answered(call: IncomingCall, context: CallContext): unknown {
+  const answer = () => methodOf(call.service, call.method)(call.arg, context);
+  if (call.trace === undefined) return answer();
+  const options = { kind: "internal", parent: call.trace } as const;
+  return traced(call.method, options, async () => await answer());
 }
 
 type Method = (arg: unknown, context: CallContext) => unknown;
@@ -201,7 +210,8 @@ class Caller {
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       const wantsProgress = onProgress !== undefined;
-      this.#peer.post({ kind: "call", id, method, arg, wantsProgress }, options.transfer);
+      const trace = activeTrace();
+      this.#peer.post({ kind: "call", id, method, arg, wantsProgress, trace }, options.transfer);
       const outcome = await promise;
       if ("value" in outcome) return outcome.value;
       throw gaveUp ?? outcome.error;

@@ -1,6 +1,7 @@
 /** Calls out of the server compartment with a clock beside them. */
 import { toCriError } from "../base/errors.ts";
 import { metrics } from "../base/metrics.ts";
+import { traced } from "../base/tracing.ts";
 import type { PluginService } from "../cni/types.ts";
 import type { PullProgress } from "../images/progress.ts";
 import type { ImagePuller } from "../images/puller.ts";
@@ -38,7 +39,11 @@ export function measuredPlugins(runPlugin: RunPlugin): RunPlugin {
     };
     const done = pluginSeconds.start();
     try {
-      const result = await runPlugin(call, signal);
+      const result = await traced(
+        `CNI ${labels.plugin} ${labels.verb}`,
+        { kind: "client" },
+        () => runPlugin(call, signal),
+      );
       if (result.code !== 0) pluginErrors.add(labels);
       return result;
     } catch (error) {
@@ -62,7 +67,11 @@ export function measuredPuller(puller: ImagePuller): ImagePuller {
         onProgress?.(progress);
       };
       try {
-        const pulled = await puller.pull(request, signal, count);
+        const pulled = await traced(
+          `pull ${request.reference}`,
+          { kind: "internal" },
+          () => puller.pull(request, signal, count),
+        );
         done({ result: "ok" });
         return pulled;
       } catch (error) {

@@ -3,7 +3,15 @@ import { CriError, type Kind, KINDS, toCriError } from "../base/errors.ts";
 
 /** Between compartments. `id` belongs to the caller; both ends of a port may call. */
 export type ChannelMessage =
-  | { kind: "call"; id: number; method: string; arg: unknown; wantsProgress: boolean }
+  | {
+    kind: "call";
+    id: number;
+    method: string;
+    arg: unknown;
+    wantsProgress: boolean;
+    /** The caller's span, when there are traces. */
+    trace?: string | undefined;
+  }
   | { kind: "cancel"; id: number; reason: WireError }
   | { kind: "progress"; id: number; value: unknown }
   | { kind: "result"; id: number; value: unknown }

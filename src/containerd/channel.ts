@@ -5,10 +5,10 @@
 import * as grpc from "@grpc/grpc-js";
 import { CriError } from "../base/errors.ts";
 import { elapsedMs, logger } from "../base/log.ts";
-import { measureCall } from "./call_metrics.ts";
 import { callAborted, callFailed, downRemedy } from "./errors.ts";
 import { GRPC_OPTIONS } from "./grpc_options.ts";
 import { Inbox } from "./inbox.ts";
+import { observeCall } from "./observed_call.ts";
 import type { Rpc } from "./rpc.ts";
 import { type ConnectionState, Session } from "./session.ts";
 
@@ -216,7 +216,8 @@ export class Channel {
     const losses = session.losses();
     const started = performance.now();
     this.#live.add(call);
-    call.start(this.#metadataFor(leaseId), {
+    const observed = observeCall(path, timeoutMs);
+    call.start(this.#metadataFor(leaseId, observed.traceparent), {
       onReceiveMetadata: () => {},
       onReceiveMessage: (bytes: Uint8Array) => {
         try {
@@ -228,7 +229,7 @@ export class Channel {
       onReceiveStatus: (status) => {
         signal?.removeEventListener("abort", onAbort);
         this.#live.delete(call);
-        measureCall(asked, started, grpc.status[status.code] ?? "UNKNOWN");
+        observed.ended(grpc.status[status.code] ?? "UNKNOWN");
         // On the way of every call: nothing is built when nobody listens.
         if (log.isEnabledFor("debug")) {
           log.debug("containerd took {ms} ms to {action}", {
@@ -254,10 +255,11 @@ export class Channel {
     return call;
   }
 
-  #metadataFor(leaseId: string | undefined): grpc.Metadata {
-    if (leaseId === undefined) return this.#metadata;
+  #metadataFor(leaseId: string | undefined, traceparent: string | undefined): grpc.Metadata {
+    if (leaseId === undefined && traceparent === undefined) return this.#metadata;
     const metadata = this.#metadata.clone();
-    metadata.set("containerd-lease", leaseId);
+    if (leaseId !== undefined) metadata.set("containerd-lease", leaseId);
+    if (traceparent !== undefined) metadata.set("traceparent", traceparent);
     return metadata;
   }
 

@@ -12,6 +12,7 @@ import {
 import { invalidArgument } from "../base/errors.ts";
 import { elapsedMs, logger } from "../base/log.ts";
 import { metrics } from "../base/metrics.ts";
+import { traced } from "../base/tracing.ts";
 import type { Encoded } from "../state/encoded.ts";
 import { type GrpcStatus, toGrpcStatus } from "./status.ts";
 
@@ -46,6 +47,7 @@ export interface Method {
 
 /** What both kinds of call have in common. */
 interface AnyCall {
+  readonly metadata: Metadata;
   on(event: "cancelled", listener: () => void): unknown;
   getDeadline(): Date | number;
 }
@@ -58,7 +60,12 @@ export function unary<Q, S>(
     const started = performance.now();
     const signal = signalOf(call);
     const measured = requestSeconds.start();
-    respond(call.request, handler, signal).then((response) => {
+    const answered = traced(
+      `CRI ${method.name}`,
+      { kind: "server", attributes: rpcAttributes(method), parent: traceparentOf(call) },
+      () => respond(call.request, handler, signal),
+    );
+    answered.then((response) => {
       logDone(method, started);
       measured({ method: method.name });
       callback(null, response);
@@ -117,6 +124,16 @@ async function pump<Q, S>(
 function requestOf<Q>(decoded: Decoded<Q>): Q {
   if ("request" in decoded) return decoded.request;
   throw invalidArgument("request", `not a message of this type (${decoded.broken})`);
+}
+
+function rpcAttributes({ name }: Method) {
+  return { "rpc.system": "grpc", "rpc.service": "runtime.v1", "rpc.method": name };
+}
+
+/** The kubelet's span, when it is traced. */
+function traceparentOf({ metadata }: AnyCall): string | undefined {
+  const [value] = metadata.get("traceparent");
+  return typeof value === "string" ? value : undefined;
 }
 
 function signalOf(call: AnyCall): AbortSignal {
