@@ -21,6 +21,7 @@ import { ImageStore } from "../images/store.ts";
 import type { RegistryAuth } from "../registry/credentials.ts";
 import { withContainerdAddress } from "../supervisor/managed_config.ts";
 import { replaceFile } from "./replace_file.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { formatBytes, formatTable, print, printBytes, printError, printJson } from "./output.ts";
 import { progressView } from "./progress.ts";
 
@@ -204,16 +205,10 @@ async function withContainerd(
   configureLogging({ level: "warn", format: "text" });
   const { address, namespace } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
-  const abort = new AbortController();
-  const onSignal = () => abort.abort(new CriError("cancelled", "It was interrupted"));
-  Deno.addSignalListener("SIGINT", onSignal);
-  Deno.addSignalListener("SIGTERM", onSignal);
   try {
     const deps = registryDeps(config, containerd);
-    return await work({ config, containerd, deps, signal: abort.signal });
+    return await untilInterrupted((signal) => work({ config, containerd, deps, signal }));
   } finally {
-    Deno.removeSignalListener("SIGINT", onSignal);
-    Deno.removeSignalListener("SIGTERM", onSignal);
     containerd.close();
   }
 }

@@ -32,6 +32,7 @@ function buildProgram(report: Report): Command {
   addServe(program, report);
   addConfig(program, report);
   addImages(program, report);
+  addBundle(program, report);
   addNodeCommands(program, report);
   program.command("permissions")
     .description("show what each part of the daemon may do")
@@ -113,6 +114,31 @@ function addImages(program: Command, report: Report): void {
     .option("--offline", "ask nobody")
     .action(async (name: string, flags: { config?: string; offline?: boolean }) => {
       report(await (await import("./image_explain.ts")).explainImage(name, flags));
+    });
+}
+
+function addBundle(program: Command, report: Report): void {
+  const bundle = program.command("bundle")
+    .description("bring programs and images to a node without internet, as one file")
+    .helpCommand(false);
+  bundle.command("create")
+    .description("on a machine with internet: write the file")
+    .requiredOption("--out <FILE>", "the bundle")
+    .option("--images-from <FILE>", "list of images, one a line")
+    .option("--binaries <DIR>", "folder of containerd, its shims and runc")
+    .option("--cni-plugins <DIR>", "folder of network plugins")
+    .option("--executable <FILE>", "cri-containerd itself, if not this one")
+    .option("--arch <NAME>", "architecture of the nodes, if not this machine's")
+    .option("--config <FILE>", "configuration")
+    .action(async (flags: import("./bundle_create.ts").CreateFlags) => {
+      report(await (await import("./bundle_create.ts")).createBundle(flags));
+    });
+  bundle.command("load <FILE>")
+    .description("on the node: check the file, then install what it holds")
+    .option("--prefix <DIR>", "folder whose bin/ gets the programs", "/usr/local")
+    .option("--config <FILE>", "configuration")
+    .action(async (file: string, flags: import("./bundle_load.ts").LoadFlags) => {
+      report(await (await import("./bundle_load.ts")).loadBundle(file, flags));
     });
 }
 

@@ -17,8 +17,19 @@ export function imageNaming({ images }: Config): Naming {
   return namingOf({ shortNames: images.short_names, pinned: images.pinned_images });
 }
 
-export function registryDeps({ images }: Config, containerd: Containerd): PullDeps {
+/** Where images come from. */
+export function sourceDeps({ images }: Config) {
   return {
+    timing: timingWith(images.pull_progress_timeout),
+    hosts: hostsIn(images.registry_config),
+    nodeCredentials: () => readCredentials(images.credentials_file),
+  };
+}
+
+export function registryDeps(config: Config, containerd: Containerd): PullDeps {
+  const { images } = config;
+  return {
+    ...sourceDeps(config),
     content: containerd.content,
     diff: containerd.diff,
     images: containerd.images,
@@ -29,9 +40,6 @@ export function registryDeps({ images }: Config, containerd: Containerd): PullDe
     parallelLayers: images.max_parallel_downloads,
     slots: new Slots(images.max_node_downloads),
     maxImageBytes: BigInt(images.max_image_gib) * 1024n ** 3n,
-    timing: timingWith(images.pull_progress_timeout),
-    hosts: hostsIn(images.registry_config),
-    nodeCredentials: () => readCredentials(images.credentials_file),
     signatures: async (image) => {
       const found = ruleFor(images.signatures, image);
       if (found === undefined) return undefined;

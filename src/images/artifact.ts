@@ -3,10 +3,10 @@
  * as image volumes. containerd knows images only, so one is made of them: each file becomes a layer
  * that holds it under its title. The names stay those of the artifact.
  */
-import { createHash } from "node:crypto";
 import { CriError, isKind } from "../base/errors.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { digestOf } from "./chain.ts";
+import { checkedBlob } from "./download.ts";
 import { checkSize } from "./fetch.ts";
 import { childLabels } from "./gc_labels.ts";
 import { type Artifact, OCI_CONFIG, OCI_MANIFEST } from "./manifest.ts";
@@ -97,20 +97,12 @@ async function storeFile(
   { file, index, title }: { file: Descriptor; index: number; title: string },
 ): Promise<Descriptor> {
   const { deps, source, signal, pull: { progress } } = transfer;
-  const [algorithm = "", hex] = file.digest.split(":");
-  const hash = createHash(algorithm);
   const size = Number(file.sizeBytes);
   async function* body(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source.blob(file, { offset: 0n, signal })) {
-      hash.update(chunk);
+    for await (const chunk of checkedBlob(source, file, signal)) {
       progress.addBytes(index, chunk.length);
       yield chunk;
     }
-    if (hash.digest("hex") === hex) return;
-    throw new CriError(
-      "failedPrecondition",
-      `The registry sends something else for ${file.digest}`,
-    );
   }
   async function* layer(): AsyncGenerator<Uint8Array> {
     yield* tarFile(title, body(), size);

@@ -10,10 +10,7 @@
 import { CriError, during, isKind } from "../base/errors.ts";
 import type { Operation } from "../base/operation.ts";
 import type { Descriptor } from "../containerd/types.ts";
-import { Repository } from "../registry/client.ts";
-import { credentialsOf } from "../registry/credentials.ts";
 import { RegistryError } from "../registry/errors.ts";
-import { noMirrors } from "../registry/hosts.ts";
 import { childLabels, type Children, sourceLabel } from "./gc_labels.ts";
 import { pullArtifact } from "./artifact.ts";
 import { fetchAndUnpack } from "./fetch.ts";
@@ -21,12 +18,12 @@ import { withLease } from "./lease.ts";
 import {
   type Artifact,
   documentKind,
-  MANIFEST_TYPES,
   MAX_DOCUMENT_BYTES,
   parseArtifact,
   parseIndex,
   parseManifest,
 } from "./manifest.ts";
+import { openRepository } from "./open_repository.ts";
 import type { ChosenManifest, Pull, PullDeps, PullTransfer } from "./pull_transfer.ts";
 import { recordImage } from "./records.ts";
 import { canonicalName, type ImageReference, repository } from "./reference.ts";
@@ -52,7 +49,7 @@ const MAX_DEPTH = 3;
 export async function pullImage(deps: PullDeps, pull: Pull, op: Operation): Promise<StoredImage> {
   const name = canonicalName(pull.reference);
   try {
-    const source = await open(deps, pull);
+    const source = await openRepository(deps, pull);
     return await withLease(deps.leases, op.signal, (leaseId) => {
       return pullUnderLease({ deps, leaseId, signal: op.signal, pull, source }, op);
     });
@@ -74,20 +71,6 @@ function reasonWord(error: unknown): string {
   if (error instanceof UnsignedError) return `${UNSIGNED}: `;
   const isUnreachable = error instanceof RegistryError && error.kind === "unavailable";
   return isUnreachable ? `${UNREACHABLE}: ` : "";
-}
-
-async function open(deps: PullDeps, { reference, auth }: Pull): Promise<Repository> {
-  const { domain, path } = reference;
-  const node = await deps.nodeCredentials?.() ?? new Map();
-  return new Repository({
-    domain,
-    path,
-    endpoints: await (deps.hosts ?? noMirrors)(domain),
-    credentials: (server) => credentialsOf(reference, server, { auth, node }),
-    accept: MANIFEST_TYPES,
-    ...(deps.fetch === undefined ? {} : { fetch: deps.fetch }),
-    ...(deps.timing === undefined ? {} : { timing: deps.timing }),
-  });
 }
 
 async function pullUnderLease(transfer: PullTransfer, op: Operation): Promise<StoredImage> {
