@@ -14,6 +14,6 @@ compartmentMain<Config>("cni", ({ peers, stopping }) => {
     // A plugin that outlives the daemon would work against the one that comes after it.
     runPlugin: (call, { signal }) => runPlugin(call, AbortSignal.any([signal, stopping])),
   };
-  serveChannel(peers.server, allOf([service, usageService]));
+  serveChannel(peers.server, allOf([service, usageService()]));
   return Promise.resolve();
 });

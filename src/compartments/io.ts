@@ -27,7 +27,7 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   const captures = new Captures(io, fifoDir);
   const listener = new StreamListener({ address: config.streaming.address, tls: undefined });
   const streams = new Streams({ io, fifoDir, listener, logs });
-  serveChannel(peers.server, allOf([logs, captures, streams, usageService]));
+  serveChannel(peers.server, allOf([logs, captures, streams, usageService(() => io.threadCpuSeconds())]));
   return {
     stop: async () => {
       await listener.close();

@@ -6,7 +6,7 @@ import type { LogCounters } from "../logs/counters.ts";
 import type { ContainerStore } from "../state/containers.ts";
 import type { SandboxStore } from "../state/sandboxes.ts";
 import type { ReadFile } from "../stats/cgroup_files.ts";
-import { readProcess } from "./process_metrics.ts";
+import { readProcess, threadCpuSeconds } from "./process_metrics.ts";
 import { type CompartmentUsage, usageService } from "./usage.ts";
 
 /** A compartment that doesn't answer by then has nothing to tell. */
@@ -62,6 +62,7 @@ export function nodeMetrics(deps: NodeMetricsDeps, into: Metrics = metrics): () 
   addEvents(into, deps.events);
   addLogs(into, told);
   addHeap(into, told);
+  addCpu(into, told);
   readProcess(into, deps.readFile);
   return () => ask(deps, told);
 }
@@ -110,6 +111,19 @@ function addHeap(into: Metrics, told: Told): void {
   });
 }
 
+function addCpu(into: Metrics, told: Told): void {
+  into.reading({
+    name: "cri_containerd_compartment_cpu_seconds_total",
+    help: "CPU time of the compartments' own threads, where one can tell.",
+    type: "counter",
+    labels: ["compartment"],
+    read: () =>
+      [...told.usage].flatMap(([compartment, { cpuSeconds }]) =>
+        cpuSeconds === undefined ? [] : [{ labels: { compartment }, value: cpuSeconds }]
+      ),
+  });
+}
+
 async function ask(deps: NodeMetricsDeps, told: Told): Promise<void> {
   const o = { timeoutMs: ASK_TIMEOUT_MS };
   told.usage.clear();
@@ -117,7 +131,8 @@ async function ask(deps: NodeMetricsDeps, told: Told): Promise<void> {
     told.usage.set(name, await usage(o));
   });
   const counters = async () => void (told.logs = await deps.counters(o));
-  const own = async () => void told.usage.set("server", await usageService.compartmentUsage());
+  const server = usageService(() => threadCpuSeconds(deps.readFile));
+  const own = async () => void told.usage.set("server", await server.compartmentUsage());
   // One that is being started again leaves a gap, as a process that is away does.
   await Promise.allSettled([...questions, counters(), own()]);
 }

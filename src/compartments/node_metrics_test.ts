@@ -27,7 +27,7 @@ function depsOf(more: Partial<NodeMetricsDeps> = {}): NodeMetricsDeps {
     events: { load: { subscribers: 2, waiting: 3 } },
     readFile: (path) => FILES.get(path),
     counters: () => Promise.resolve({ writtenBytes: 10, lostBytes: 4 }),
-    usage: new Map([["io", () => Promise.resolve({ heapUsedBytes: 5, heapTotalBytes: 6 })]]),
+    usage: new Map([["io", () => Promise.resolve({ heapUsedBytes: 5, cpuSeconds: 0.5 })]]),
     ...more,
   };
 }
@@ -47,6 +47,7 @@ Deno.test("nodeMetrics() tells what the stores and the other compartments hold",
       "cri_containerd_log_written_bytes_total 10",
       "cri_containerd_log_lost_bytes_total 4",
       'cri_containerd_compartment_heap_used_bytes{compartment="io"} 5',
+      'cri_containerd_compartment_cpu_seconds_total{compartment="io"} 0.5',
       "process_cpu_seconds_total 2",
       "process_start_time_seconds 1700000010",
       "process_resident_memory_bytes 2097152",

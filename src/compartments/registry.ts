@@ -22,7 +22,7 @@ compartmentMain<Config>("registry", ({ config, peers, stopping }) => {
   const deps = { ...registryDeps(config, containerd), readArchive };
   serveChannel(
     peers.server,
-    allOf([registryService({ ...deps, buildPauseImage, openFile }), usageService]),
+    allOf([registryService({ ...deps, buildPauseImage, openFile }), usageService()]),
   );
   const { import_dir, sandbox_image } = config.images;
   const folder = {

@@ -3,16 +3,20 @@
 export interface CompartmentUsage {
   /** JavaScript's own memory, of this thread alone. */
   readonly heapUsedBytes: number;
-  readonly heapTotalBytes: number;
+  /** CPU time of this thread; undefined in a compartment that has no way to ask. */
+  readonly cpuSeconds: number | undefined;
 }
 
 export interface UsageService {
   compartmentUsage(): Promise<CompartmentUsage>;
 }
 
-export const usageService: UsageService = {
-  compartmentUsage: () => {
-    const { heapUsed, heapTotal } = Deno.memoryUsage();
-    return Promise.resolve({ heapUsedBytes: heapUsed, heapTotalBytes: heapTotal });
-  },
-};
+export function usageService(cpuSeconds?: () => number): UsageService {
+  return {
+    compartmentUsage: () =>
+      Promise.resolve({
+        heapUsedBytes: Deno.memoryUsage().heapUsed,
+        cpuSeconds: cpuSeconds?.(),
+      }),
+  };
+}

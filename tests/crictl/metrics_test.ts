@@ -67,6 +67,9 @@ Deno.test("metrics tell of calls, pulls, plugins, pods and logs", async () => {
     const heap = at(`compartment_heap_used_bytes{compartment="${compartment}"}`);
     assert.ok((heap ?? 0) > 100_000, compartment);
   }
+  for (const compartment of ["server", "io"]) {
+    assert.ok((at(`compartment_cpu_seconds_total{compartment="${compartment}"}`) ?? 0) > 0);
+  }
   assert.ok((value(text, "process_cpu_seconds_total") ?? 0) > 0);
   const started = value(text, "process_start_time_seconds") ?? 0;
   assert.ok(Math.abs(Date.now() / 1000 - started) < 600, String(started));

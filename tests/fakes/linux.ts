@@ -348,6 +348,10 @@ export class FakeLinuxIo implements LinuxIo {
     delete this.#readers.get(fd)?.listener;
   }
 
+  threadCpuSeconds(): number {
+    return 0;
+  }
+
   nowNs(): bigint {
     return this.timeNs;
   }
