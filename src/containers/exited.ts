@@ -12,6 +12,7 @@ import { type Container, containerLabel, type ContainerStore } from "../state/co
 import type { Settings } from "../state/settings.ts";
 import { type ExitedState, exitReason } from "../state/status.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
+import { type OomDeps, wasOomKilled } from "./oom.ts";
 import { deleteTask, type TaskDeletions } from "./task.ts";
 
 const log = logger("containers");
@@ -29,14 +30,12 @@ const UNSEEN = {
 /** An exit is recorded whatever its shim does; a task left behind goes with the container. */
 const EXIT_TIMEOUT_MS = 60_000;
 
-export interface ExitedDeps {
+export interface ExitedDeps extends OomDeps {
   readonly containerd: Pick<Containerd, "tasks">;
   readonly containers: ContainerStore;
   readonly logs: Pick<LogService, "drained" | "close">;
   readonly containerLocks: KeyedLock<ContainerId>;
   readonly taskDeletions: TaskDeletions;
-  /** Containers that the kernel killed for memory, as containerd's events told. */
-  readonly oomKilled: Set<ContainerId>;
   readonly settings: Settings;
   nowNs(): bigint;
 }
@@ -55,12 +54,14 @@ export async function containerExited(
     const container = deps.containers.find(id);
     if (container === undefined) return;
     if (container.state.kind !== "running" && container.state.kind !== "unknown") return;
+    // The cgroup that tells it goes with the task.
+    const isOom = exit !== "unseen" && wasOomKilled(deps, container, exit.exitCode);
     // The shim closes the FIFOs when the process has ended, or when its task is deleted if children
     // of it hold them.
     const deletion = deleteEndedTask(deps, container, signal);
     deps.taskDeletions.set(id, deletion.finally(() => deps.taskDeletions.delete(id)));
     await drainLog(deps, container);
-    const state = exitedState(deps, container, exit);
+    const state = exitedState(deps, container, { exit, isOom });
     await writeCheckpoint(deps.settings, id, { createdAtNs: container.createdAtNs, state });
     deps.oomKilled.delete(id);
     deps.containers.update(id, { state });
@@ -112,8 +113,8 @@ async function drainLog(deps: ExitedDeps, container: Container): Promise<void> {
 
 function exitedState(
   deps: ExitedDeps,
-  { id, state }: Container,
-  exit: Exit | "unseen",
+  { state }: Container,
+  { exit, isOom }: { exit: Exit | "unseen"; isOom: boolean },
 ): ExitedState {
   const startedAtNs = state.kind === "running" || state.kind === "unknown" ? state.startedAtNs : 0n;
   if (exit === "unseen") return unseenExit(deps, startedAtNs);
@@ -122,7 +123,7 @@ function exitedState(
     startedAtNs,
     finishedAtNs: exit.exitedAtNs,
     exitCode: exit.exitCode,
-    reason: exitReason(exit.exitCode, deps.oomKilled.has(id)),
+    reason: exitReason(exit.exitCode, isOom),
     message: "",
   };
 }

@@ -89,7 +89,8 @@ function exited(
 
 function oomKilled(deps: EventDeps, id: string): void {
   const container = deps.containers.find(id);
-  if (container !== undefined) deps.oomKilled(container.id);
+  // Of one that has ended the kernel's own count told it already.
+  if (container?.state.kind === "running") deps.oomKilled(container.id);
 }
 
 /** Does it now, and again with growing pauses while it fails. Events don't wait for one another. */

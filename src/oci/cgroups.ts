@@ -32,3 +32,21 @@ export function cgroupsPath(
       "the client seems to count on the cgroupfs driver",
   );
 }
+
+/** The path of that cgroup in a hierarchy, as the runtime makes it of the name above. */
+export function cgroupPath(
+  driver: "cgroupfs" | "systemd",
+  place: { parent: string; id: string },
+): string {
+  const name = cgroupsPath(driver, place);
+  if (driver === "cgroupfs") return name;
+  const [slice = "", prefix, id] = name.split(":");
+  return `${slicePath(slice)}/${prefix}-${id}.scope`;
+}
+
+/** A slice lies in those whose names its own begins with (systemd.slice(5)). */
+function slicePath(slice: string): string {
+  const parts = slice.slice(0, -".slice".length).split("-");
+  if (slice === "-.slice") return "";
+  return parts.map((_, index) => `/${parts.slice(0, index + 1).join("-")}.slice`).join("");
+}

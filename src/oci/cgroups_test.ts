@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { refuses } from "../../tests/fixtures/oci/refuses.ts";
-import { cgroupsPath } from "./cgroups.ts";
+import { cgroupPath, cgroupsPath } from "./cgroups.ts";
 
 const CASES = [
   { driver: "cgroupfs", parent: "/kubepods/burstable/pod1", is: "/kubepods/burstable/pod1/c1" },
@@ -17,6 +17,23 @@ const CASES = [
 for (const { driver, parent, is } of CASES) {
   Deno.test(`cgroupsPath() with ${driver} makes ${is} below ${JSON.stringify(parent)}`, () => {
     assert.equal(cgroupsPath(driver, { parent, id: "c1" }), is);
+  });
+}
+
+const PATHS = [
+  { driver: "cgroupfs", parent: "/kubepods/pod1", is: "/kubepods/pod1/c1" },
+  {
+    driver: "systemd",
+    parent: "/kubepods.slice/kubepods-pod1.slice",
+    is: "/kubepods.slice/kubepods-pod1.slice/cri-containerd-c1.scope",
+  },
+  { driver: "systemd", parent: "", is: "/system.slice/cri-containerd-c1.scope" },
+  { driver: "systemd", parent: "-.slice", is: "/cri-containerd-c1.scope" },
+] as const;
+
+for (const { driver, parent, is } of PATHS) {
+  Deno.test(`cgroupPath() with ${driver} is ${is} below ${JSON.stringify(parent)}`, () => {
+    assert.equal(cgroupPath(driver, { parent, id: "c1" }), is);
   });
 }
 

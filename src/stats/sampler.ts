@@ -3,7 +3,7 @@
  * hangs holds nothing up.
  */
 import { logger } from "../base/log.ts";
-import type { ReadFile } from "./cgroup_files.ts";
+import { pick, type ReadFile } from "./cgroup_files.ts";
 import { cpuUsageV1, sampleV1 } from "./cgroup_v1.ts";
 import { cpuUsageV2, sampleV2 } from "./cgroup_v2.ts";
 import {
@@ -89,6 +89,18 @@ export class Sampler {
     return this.#track(target).cgroup;
   }
 
+  /**
+   * How often the kernel has killed a process of a cgroup for memory; undefined where that can't be
+   * told. By its path, for the process that could be asked may be the one that was killed.
+   */
+  oomKills(path: string): bigint | undefined {
+    const hierarchies = this.#mounted();
+    const memory = hierarchies.get("memory");
+    const mountPoint = (memory ?? hierarchies.get(""))?.mountPoint;
+    const file = memory === undefined ? "memory.events" : "memory.oom_control";
+    return pick(this.#deps.readFile(`${mountPoint}${path}/${file}`), ["oom_kill"]).oom_kill;
+  }
+
   /** What this id stood for has ended. */
   forget(id: string): void {
     this.#tracked.delete(id);
@@ -131,10 +143,14 @@ export class Sampler {
     return tracked;
   }
 
+  #mounted(): Hierarchies {
+    return this.#hierarchies ??= parseHierarchies(
+      this.#deps.readFile("/proc/self/mountinfo") ?? "",
+    );
+  }
+
   #find(target: Target): Cgroup | undefined {
-    const { readFile } = this.#deps;
-    this.#hierarchies ??= parseHierarchies(readFile("/proc/self/mountinfo") ?? "");
-    const own = cgroupOf(readFile, this.#hierarchies, target);
+    const own = cgroupOf(this.#deps.readFile, this.#mounted(), target);
     return own === undefined || target.of === "process" ? own : parentCgroup(own);
   }
 }

@@ -55,6 +55,15 @@ for (const [version, files] of [["v1", V1], ["v2", V2]] as const) {
   });
 }
 
+for (const [version, files] of [["v1", V1], ["v2", V2]] as const) {
+  Deno.test(`Sampler counts what the kernel killed for memory in cgroup ${version}`, () => {
+    const { sampler } = node(files);
+    const path = sampler.cgroupOf(TARGET)?.path ?? "";
+    assert.equal(sampler.oomKills(path), 1n);
+    assert.equal(sampler.oomKills(`${path}-that-is-gone`), undefined);
+  });
+}
+
 Deno.test("no limit is told as none, in both versions", () => {
   const v1 = node(V1);
   const stat = pathOf(V1, "memory.stat");

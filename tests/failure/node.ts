@@ -150,6 +150,7 @@ export class Daemon {
       names: new NameRegistry(),
       accounts: new Map(),
       oomKilled: new Set<ContainerId>(),
+      sampler: { oomKills: () => undefined },
       podFlights: new Flights<SandboxId>(),
       podLocks: new KeyedLock<SandboxId>(),
       containerFlights: new Flights<ContainerId>(),
