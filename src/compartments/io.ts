@@ -3,11 +3,12 @@
  * and calls a few functions of libc; it may not run programs, and reaches no registry, no image and
  * no containerd.
  */
+import { during } from "../base/errors.ts";
 import type { Config } from "../config/table.ts";
 import { openLinuxIo } from "../linux/linux_io.ts";
 import { openLogService } from "../logs/log_service.ts";
 import { Captures } from "../streaming/capture_service.ts";
-import { StreamListener } from "../streaming/listener.ts";
+import { type ListenerOptions, StreamListener } from "../streaming/listener.ts";
 import { Streams } from "../streaming/stream_service.ts";
 import { allOf, serveChannel } from "./channel.ts";
 import { compartmentMain } from "./start.ts";
@@ -25,9 +26,12 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   io.closeLeftOpen(await Promise.all([fifoDir, ...logDirs].map(realPath)));
   const logs = openLogService({ io, fifoDir, logDirs });
   const captures = new Captures(io, fifoDir);
-  const listener = new StreamListener({ address: config.streaming.address, tls: undefined });
+  const listener = new StreamListener(await listenerOptions(config.streaming));
   const streams = new Streams({ io, fifoDir, listener, logs });
-  serveChannel(peers.server, allOf([logs, captures, streams, usageService(() => io.threadCpuSeconds())]));
+  serveChannel(
+    peers.server,
+    allOf([logs, captures, streams, usageService(() => io.threadCpuSeconds())]),
+  );
   return {
     stop: async () => {
       await listener.close();
@@ -36,6 +40,21 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
     },
   };
 });
+
+async function listenerOptions(streaming: Config["streaming"]): Promise<ListenerOptions> {
+  const { address, tls_cert, tls_key, idle_timeout: idleMs } = streaming;
+  if (tls_cert === "") return { address, tls: undefined, idleMs };
+  const [cert, key] = await Promise.all([tls_cert, tls_key].map((path) => readPem(path)));
+  return { address, tls: { cert: cert ?? "", key: key ?? "" }, idleMs };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw during(`Cannot serve with TLS: ${path} can't be read`, error, "failedPrecondition");
+  }
+}
 
 /** A folder that isn't there yet has nothing open in it. */
 async function realPath(folder: string): Promise<string> {

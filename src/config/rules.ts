@@ -28,6 +28,14 @@ export function findConflicts(config: Config): Finding[] {
   if (!config.containerd.managed && config.listen === config.containerd.address) {
     findings.push({ path: ["listen"], text: "is containerd's own socket (containerd.address)" });
   }
+  const { tls_cert, tls_key } = config.streaming;
+  if ((tls_cert === "") !== (tls_key === "")) {
+    const [missing, given] = tls_cert === "" ? ["tls_cert", "tls_key"] : ["tls_key", "tls_cert"];
+    findings.push({
+      path: ["streaming", missing],
+      text: `is missing: with ${given} it makes TLS, and neither does anything alone`,
+    });
+  }
   return findings;
 }
 
@@ -47,7 +55,7 @@ export function findOddities(config: Config, isWritten: (...path: string[]) => b
       text: "has no effect without managed = true",
     });
   }
-  if (isOpen(config.streaming.address)) {
+  if (isOpen(config.streaming.address) && config.streaming.tls_cert === "") {
     findings.push({
       path: ["streaming", "address"],
       text: "lets other machines connect to the sessions of exec and attach, without TLS",

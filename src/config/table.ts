@@ -216,6 +216,24 @@ export const TABLE = section("", {
       default: "127.0.0.1:0",
       meaning: "Where it listens; port 0 takes any free one. The kubelet connects to it.",
     }),
+    tls_cert: path({
+      default: "",
+      empty: "no TLS",
+      meaning: "A PEM file with the certificate to serve with, and those that vouch for it; " +
+        "read at start.",
+    }),
+    tls_key: path({
+      default: "",
+      empty: "no TLS",
+      meaning: "The PEM file with the certificate's private key.",
+    }),
+    idle_timeout: duration({
+      default: 4 * HOUR,
+      min: 0,
+      max: 7 * 24 * HOUR,
+      meaning: "A session over which nothing at all came or went for so long is ended; a client " +
+        'that only asks whether we live counts as one that is there. "0s" waits for ever.',
+    }),
   }),
 
   metrics: section("Metrics for Prometheus.", {

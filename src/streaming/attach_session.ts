@@ -43,6 +43,7 @@ export async function serveAttached(client: CommandClient, o: Attachment): Promi
     take: (stream, chunk) => copy(client, o.options, { stream, chunk }),
   });
   const input = new Input(o, streams.paths.stdin);
+  void client.closed.then(() => input.giveUp());
   void streams.ended.then(() => client.finish({ kind: "exited", exitCode: 0 }));
   try {
     await client.run({
@@ -114,6 +115,11 @@ class Input {
 
   async write(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     await this.#writer?.write(chunk);
+  }
+
+  /** The client is gone, and the process may read nothing for ever. */
+  giveUp(): void {
+    this.#writer?.close();
   }
 
   async end(): Promise<void> {

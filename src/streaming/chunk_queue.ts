@@ -11,16 +11,20 @@ export class ChunkQueue {
   #more: (() => void) | undefined;
   #room: (() => void) | undefined;
 
-  /** Copies the chunk in; waits when there is much in it already. After the end it is dropped. */
-  async push(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
-    if (this.#isEnded || chunk.length === 0) return;
+  /**
+   * Copies the chunk in; after the end it is dropped.
+   *
+   * @returns what the giver waits for, when there is much in it already
+   */
+  push(chunk: Uint8Array<ArrayBuffer>): Promise<void> | undefined {
+    if (this.#isEnded || chunk.length === 0) return undefined;
     this.#chunks.push(chunk.slice());
     this.#bytes += chunk.length;
     this.#wakeTaker();
-    if (this.#bytes <= LIMIT_BYTES) return;
+    if (this.#bytes <= LIMIT_BYTES) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#room = resolve;
-    await promise;
+    return promise;
   }
 
   /** No more comes; what is there can still be taken. */

@@ -41,6 +41,8 @@ export interface CommandClient {
   finish(outcome: Outcome): Promise<void>;
   /** Gives the client up at once. */
   close(): void;
+  /** Resolves when the client is gone, also while it is not read. */
+  readonly closed: Promise<void>;
 }
 
 /** Output waits while so much is queued for a client. */

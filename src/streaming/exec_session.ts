@@ -39,6 +39,8 @@ export class ExecSession {
   /** Serves the client until it is gone. */
   async run(client: CommandClient, context: SessionContext): Promise<void> {
     this.#client = client;
+    // The process may read nothing for ever.
+    void client.closed.then(() => this.#giveInputUp());
     try {
       await this.#open(client, context);
       await client.run({
@@ -112,11 +114,15 @@ export class ExecSession {
     await this.#client.finish(outcome);
   }
 
+  #giveInputUp(): void {
+    this.#stdinReady.resolve(undefined);
+    this.#writer?.close();
+  }
+
   async #close(): Promise<void> {
     this.#isOver = true;
-    this.#stdinReady.resolve(undefined);
+    this.#giveInputUp();
     this.#output?.stop();
-    this.#writer?.close();
     await this.#stdio?.remove();
   }
 }

@@ -35,6 +35,8 @@ export interface ListenerOptions {
   readonly address: string;
   /** PEM texts; undefined serves without TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Connections over which nothing comes or goes for so long are closed; 0 is never. */
+  readonly idleMs: number;
 }
 
 export interface Grant {
@@ -48,13 +50,15 @@ export interface Grant {
 export class StreamListener {
   readonly #listener: Deno.Listener<Deno.Conn>;
   readonly #base: string;
+  readonly #idleMs: number;
   readonly #tokens = new Tokens<Grant>();
   readonly #wires = new Set<Wire>();
   readonly #accepting: Promise<void>;
   #isClosed = false;
 
   /** @throws CriError when the address can't be listened on */
-  constructor({ address, tls }: ListenerOptions) {
+  constructor({ address, tls, idleMs }: ListenerOptions) {
+    this.#idleMs = idleMs;
     const at = address.lastIndexOf(":");
     const hostname = address.slice(0, at).replace(/^\[|\]$/g, "") || "0.0.0.0";
     const port = Number(address.slice(at + 1));
@@ -121,7 +125,7 @@ export class StreamListener {
       // A client that vanished without a word is found out by the kernel.
       socket.setKeepAlive(true);
     }
-    const wire = new ConnWire(socket);
+    const wire = new ConnWire(socket, { idleMs: this.#idleMs });
     this.#wires.add(wire);
     try {
       await this.#serveWire(wire);

@@ -71,6 +71,10 @@ export class SpdyCommand implements CommandClient {
     return undefined;
   }
 
+  get closed(): Promise<void> {
+    return this.#session.wire.closed;
+  }
+
   get pendingBytes(): number {
     return this.#session.wire.pendingBytes;
   }

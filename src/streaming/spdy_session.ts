@@ -25,7 +25,7 @@ import {
   wordAt,
 } from "./spdy_frames.ts";
 import { HeaderReader, type Headers, HeaderWriter } from "./spdy_headers.ts";
-import type { Wire } from "./wire.ts";
+import { PROBE_MS, type Wire } from "./wire.ts";
 
 const log = logger("streaming");
 
@@ -112,11 +112,14 @@ export class SpdySession {
   readonly #writer = new HeaderWriter();
   readonly #streams = new Map<number, SpdyStream>();
   #lastId = 0;
+  #lastPing = 0;
   #isEnding = false;
 
   constructor(wire: Wire, o: SpdyOptions) {
     this.#wire = wire;
     this.#o = o;
+    // Whoever waits for something of a client that is gone is not to wait on.
+    void wire.closed.then(() => this.close());
   }
 
   get wire(): Wire {
@@ -170,8 +173,21 @@ export class SpdySession {
       if (streamId <= this.#lastId) return;
       throw new ProtocolError("data for a stream that was never opened");
     }
-    await stream.incoming.push(chunk);
+    const waiting = stream.incoming.push(chunk);
+    if (waiting !== undefined) await this.#probing(waiting);
     if (isFin) stream.remoteEnded();
+  }
+
+  /** The client is not read meanwhile. */
+  async #probing(waiting: Promise<void>): Promise<void> {
+    // A server's pings have even ids.
+    const ping = () => this.#wire.send(controlFrame(PING, [this.#lastPing += 2]));
+    const probe = setInterval(ping, PROBE_MS);
+    try {
+      await waiting;
+    } finally {
+      clearInterval(probe);
+    }
   }
 
   async #control({ type, flags, body }: SpdyEvent & { kind: "control" }): Promise<void> {
@@ -181,7 +197,7 @@ export class SpdySession {
       case RST_STREAM:
         return this.#streams.get(idAt(body, 0))?.lost();
       case PING:
-        // Those with an even id are ours, and we send none.
+        // Those with an even id are answers to ours.
         if (wordAt(body, 0) % 2 === 1) this.#wire.send(controlFrame(PING, [wordAt(body, 0)]));
         return;
       case HEADERS: {

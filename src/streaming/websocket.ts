@@ -12,7 +12,7 @@ import {
   type WebSocketEvent,
   WebSocketParser,
 } from "./websocket_frames.ts";
-import type { Wire } from "./wire.ts";
+import { PROBE_MS, type Wire } from "./wire.ts";
 
 const log = logger("streaming");
 
@@ -24,6 +24,8 @@ const PROTOCOL_ERROR = 1002;
 
 /** Pongs that a client doesn't read stop it from being read. */
 const MAX_PENDING_BYTES = 1024 * 1024;
+
+const NOTHING = new Uint8Array(0);
 
 /** Sec-WebSocket-Accept for a client's Sec-WebSocket-Key. */
 export function acceptKey(key: string): string {
@@ -89,7 +91,13 @@ export class WebSocketConnection {
   *#events(chunk: Uint8Array<ArrayBuffer>): Generator<MessagePiece> {
     for (const event of this.#parser.push(chunk)) {
       if (event.kind === "data") {
-        yield event;
+        // For as long as whoever takes it needs.
+        const probe = setInterval(() => this.#wire.send(frameOf(PING, NOTHING)), PROBE_MS);
+        try {
+          yield event;
+        } finally {
+          clearInterval(probe);
+        }
       } else if (event.opcode === PING) {
         if (!this.#isEnding) this.#wire.send(frameOf(PONG, event.payload));
       } else if (event.opcode === CLOSE) {
@@ -116,6 +124,10 @@ export class TunnelWire implements Wire {
 
   get isClosed(): boolean {
     return this.#socket.wire.isClosed;
+  }
+
+  get closed(): Promise<void> {
+    return this.#socket.wire.closed;
   }
 
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {

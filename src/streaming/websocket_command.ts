@@ -46,6 +46,10 @@ export class WebSocketCommand implements CommandClient {
     this.#channels.send(channel, new Uint8Array(0));
   }
 
+  get closed(): Promise<void> {
+    return this.#channels.socket.wire.closed;
+  }
+
   get pendingBytes(): number {
     return this.#channels.socket.wire.pendingBytes;
   }

@@ -34,13 +34,15 @@ export async function serveWebSocketForwards(
     open(forward);
   }
   if (forwards.length === 0) void socket.end();
+  const lost = () => forwards.forEach((forward) => forward.lost());
+  void socket.wire.closed.then(lost);
   try {
     for await (const { channel, chunk } of channels.pieces()) {
       // What comes on a channel for errors says nothing.
       if (channel % 2 === 0) await forwards[channel / 2]?.incoming.push(chunk);
     }
   } finally {
-    for (const forward of forwards) forward.lost();
+    lost();
   }
 }
 

@@ -18,6 +18,8 @@ export interface Wire {
   /** Gives everything up at once. */
   close(): void;
   readonly isClosed: boolean;
+  /** Resolves when it is closed, by either side. */
+  readonly closed: Promise<void>;
 }
 
 const READ_BYTES = 65_536;
@@ -31,6 +33,12 @@ const WRITE_BYTES = 131_072;
  */
 const LINGER_MS = 10_000;
 
+/**
+ * While a client is not read, its end isn't seen either: it is sent something that it has to answer
+ * this often, and a connection whose other end is gone breaks.
+ */
+export const PROBE_MS = 5_000;
+
 /** What both kinds of socket have. */
 type Socket = Pick<Deno.Conn, "read" | "write" | "close"> & { closeWrite?(): Promise<void> };
 
@@ -41,12 +49,17 @@ export class ConnWire implements Wire {
   #queue: Uint8Array<ArrayBuffer>[] = [];
   #pendingBytes = 0;
   #isWriting = false;
+  readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
+  readonly #idle: ReturnType<typeof setInterval> | undefined;
+  #isBusy = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
   #waiting: { maxBytes: number; resolve: () => void }[] = [];
 
-  constructor(socket: Socket) {
+  /** Over which nothing at all came or went for `idleMs`, it is closed; 0 is never. */
+  constructor(socket: Socket, { idleMs = 0 }: { idleMs?: number } = {}) {
     this.#socket = socket;
+    if (idleMs > 0) this.#idle = setInterval(() => this.#closeUnlessBusy(), idleMs);
   }
 
   /** Gives bytes back that were read: they come again with the next read. */
@@ -62,6 +75,10 @@ export class ConnWire implements Wire {
     return this.#isClosed;
   }
 
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const early = this.#early;
     this.#early = undefined;
@@ -69,6 +86,7 @@ export class ConnWire implements Wire {
     if (this.#isClosed) return undefined;
     try {
       const count = await this.#socket.read(this.#buffer);
+      this.#isBusy = true;
       return count === null || this.#isClosed ? undefined : this.#buffer.subarray(0, count);
     } catch {
       // Reset by the client, or closed by us: there is nobody to tell.
@@ -105,6 +123,7 @@ export class ConnWire implements Wire {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#linger);
+    clearInterval(this.#idle);
     this.#queue = [];
     this.#pendingBytes = 0;
     this.#tellWaiting();
@@ -113,6 +132,12 @@ export class ConnWire implements Wire {
     } catch {
       // It was closed by an error already.
     }
+    this.#closed.resolve();
+  }
+
+  #closeUnlessBusy(): void {
+    if (!this.#isBusy) this.close();
+    this.#isBusy = false;
   }
 
   async #write(): Promise<void> {
@@ -130,6 +155,7 @@ export class ConnWire implements Wire {
     let rest = bytes;
     while (rest.length > 0) {
       const written = await this.#socket.write(rest);
+      this.#isBusy = true;
       rest = rest.subarray(written);
       if (this.#isClosed) return;
       this.#pendingBytes -= written;

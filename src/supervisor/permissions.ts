@@ -100,9 +100,10 @@ function serverPermissions(config: Config): CompartmentPermissions {
 
 function ioPermissions(config: Config): CompartmentPermissions {
   const folders = unique([...config.logs.dirs, fifoFolder(config)]);
+  const { tls_cert, tls_key } = config.streaming;
   return {
     ...NOTHING,
-    read: folders,
+    read: unique([...folders, tls_cert, tls_key]),
     write: folders,
     net: unique([listenHost(config.streaming.address)]),
     ffi: [...LIBC_PATHS],

@@ -8,6 +8,7 @@ export class FakeWire implements Wire {
   readonly #incoming = new ChunkQueue();
   isEnded = false;
   isClosed = false;
+  readonly #closed = Promise.withResolvers<void>();
 
   /** The client sends; resolves when it may send on. */
   async give(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -21,6 +22,10 @@ export class FakeWire implements Wire {
 
   /** The client takes everything at once. */
   readonly pendingBytes = 0;
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
 
   read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.#incoming.take();
@@ -42,5 +47,6 @@ export class FakeWire implements Wire {
   close(): void {
     this.isClosed = true;
     this.#incoming.drop();
+    this.#closed.resolve();
   }
 }

@@ -323,7 +323,16 @@ logsTest("the io compartment works with its folders and libc alone", async (t) =
   const ready = answered("ready");
   const start: SupervisorMessage<IoConfig> = {
     kind: "start",
-    config: { state: t.dir, logs: { dirs: [t.logs] }, streaming: { address: "127.0.0.1:0" } },
+    config: {
+      state: t.dir,
+      logs: { dirs: [t.logs] },
+      streaming: {
+        address: "127.0.0.1:0",
+        tls_cert: "",
+        tls_key: "",
+        idle_timeout: 0,
+      },
+    },
     features: new Map(),
     log: { level: "info", format: "text" },
     ports: { server: port2 },

@@ -1,6 +1,6 @@
 /** Clients that vanish at any moment leave nothing in the daemon, in containerd or in the container. */
 import assert from "node:assert/strict";
-import { whereCrictlIs } from "../world/crictl.ts";
+import { CRICTL, whereCrictlIs } from "../world/crictl.ts";
 import { eventually } from "../world/delay.ts";
 import { ForwardClient, type Forwarded } from "../world/forward_client.ts";
 import { type RunningContainer, startRunningContainer } from "../world/running_container.ts";
@@ -136,3 +136,30 @@ Deno.test(
     await container.finish();
   },
 );
+
+/** crictl's exec, which sends zeros for as long as they are taken. */
+function sendZeros({ daemon, id }: RunningContainer, transport: string): Deno.ChildProcess {
+  const endpoint = `unix://${daemon.listen}`;
+  const args = ["-r", endpoint, "-i", endpoint, "exec", "-i", "--transport", transport, id];
+  const command = [CRICTL, "--config", "/dev/null", ...args, "sleep", "600"];
+  return new Deno.Command("sh", {
+    args: ["-c", 'exec "$@" </dev/zero', "sh", ...command],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+}
+
+for (const transport of ["spdy", "websocket"]) {
+  const name = `a client over ${transport} that goes while a process reads nothing is missed`;
+  Deno.test(whereCrictlIs(name), async () => {
+    await using container = await startRunningContainer();
+    const client = sendZeros(container, transport);
+    await eventually("the process", async () => (await container.traces()).length === 2);
+    client.kill("SIGKILL");
+    await client.status;
+    const isGone = async () => (await container.traces()).length === 0;
+    await eventually("it to be gone", isGone, 40_000);
+    await container.finish();
+  });
+}
