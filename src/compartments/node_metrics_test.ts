@@ -102,3 +102,9 @@ for (const file of ["grafana/cri-containerd.json", "prometheus/alerts.yaml"]) {
     }
   });
 }
+
+Deno.test("docs/observability.md has every metric of the daemon and no other", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/observability.md", import.meta.url));
+  const documented = [...text.matchAll(/^\| `((?:cri_containerd|process)_[a-z_]+)`/gm)];
+  assert.deepEqual(documented.map(([, name]) => name).sort(), [...allMetrics().keys()].sort());
+});
