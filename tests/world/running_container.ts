@@ -2,7 +2,7 @@
 import { connectContainerd } from "../../src/containerd/client.ts";
 import { CriClient } from "./cri_client.ts";
 import { type Crictl, crictlOf } from "./crictl.ts";
-import { type Daemon, startDaemon } from "./daemon.ts";
+import { type Daemon, type DaemonOptions, startDaemon } from "./daemon.ts";
 import { assertNothingLeft } from "./leftovers.ts";
 import { busyboxRegistry, containerConfig, podConfig, Pods } from "./requests.ts";
 
@@ -25,11 +25,14 @@ export interface RunningContainer extends AsyncDisposable {
 }
 
 /** `more` are members of the container's config. */
-export async function startRunningContainer(more: object = {}): Promise<RunningContainer> {
+export async function startRunningContainer(
+  more: object = {},
+  options: DaemonOptions = {},
+): Promise<RunningContainer> {
   const stack = new AsyncDisposableStack();
   try {
     const busybox = stack.use(await busyboxRegistry());
-    const daemon = stack.use(await startDaemon());
+    const daemon = stack.use(await startDaemon(options));
     const cri = stack.use(new CriClient(daemon.listen));
     const crictl = crictlOf(daemon);
     await crictl("pull", busybox.image);

@@ -1,0 +1,44 @@
+/** Exec over TLS, with a certificate of one's own. */
+import assert from "node:assert/strict";
+import { buildGoClient, goClient, whereGoIs } from "../world/go_client.ts";
+import { startRunningContainer } from "../world/running_container.ts";
+
+/** A certificate that vouches for itself, made by openssl. */
+async function makeCertificate(dir: string): Promise<{ cert: string; key: string }> {
+  const [cert, key] = [`${dir}/cert.pem`, `${dir}/key.pem`];
+  const made = await new Deno.Command("openssl", {
+    args: ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+      .concat("-days", "1", "-subj", "/CN=node", "-addext", "subjectAltName=IP:127.0.0.1")
+      .concat("-keyout", key, "-out", cert),
+    stderr: "piped",
+  }).output();
+  assert(made.success, new TextDecoder().decode(made.stderr));
+  return { cert, key };
+}
+
+Deno.test(whereGoIs("exec works over TLS with both transports"), async () => {
+  await buildGoClient();
+  const dir = await Deno.makeTempDir({ prefix: "streaming-tls-" });
+  const { cert, key } = await makeCertificate(dir);
+  const config = `[streaming]\ntls_cert = "${cert}"\ntls_key = "${key}"\n`;
+  {
+    await using container = await startRunningContainer({}, { config });
+    const { cri, id } = container;
+    for (const transport of ["spdy", "websocket"]) {
+      const cmd = ["sh", "-c", "cat; exit 3"];
+      const request = { containerId: id, cmd, stdin: true, stdout: true, stderr: true };
+      const { url } = await cri.call("exec", request);
+      assert.match(url, /^https:\/\/127\.0\.0\.1:\d+\/exec\//);
+      const client = goClient("-transport", transport, "-stdin", url);
+      const output = client.output();
+      const writer = client.stdin.getWriter();
+      await writer.write(new TextEncoder().encode("secret"));
+      await writer.close();
+      const { code, stdout, stderr } = await output;
+      assert.equal(code, 3, new TextDecoder().decode(stderr));
+      assert.equal(new TextDecoder().decode(stdout), "secret");
+    }
+    await container.finish();
+  }
+  await Deno.remove(dir, { recursive: true });
+});
