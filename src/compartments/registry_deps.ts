@@ -12,6 +12,9 @@ import { readCredentials } from "../registry/credentials_file.ts";
 import { hostsIn } from "../registry/hosts_folder.ts";
 import { timingWith } from "../registry/timing.ts";
 
+/** Most layers are unpacked before they are measured once. */
+const MEASURE_EVERY_MS = 5_000;
+
 /** How images are called on this node. */
 export function imageNaming({ images }: Config): Naming {
   return namingOf({ shortNames: images.short_names, pinned: images.pinned_images });
@@ -28,6 +31,7 @@ export function sourceDeps({ images }: Config) {
 
 export function registryDeps(config: Config, containerd: Containerd): PullDeps {
   const { images } = config;
+  const maxImageBytes = BigInt(images.max_image_gib) * 1024n ** 3n;
   return {
     ...sourceDeps(config),
     content: containerd.content,
@@ -39,7 +43,8 @@ export function registryDeps(config: Config, containerd: Containerd): PullDeps {
     locks: new KeyedLock(),
     parallelLayers: images.max_parallel_downloads,
     slots: new Slots(images.max_node_downloads),
-    maxImageBytes: BigInt(images.max_image_gib) * 1024n ** 3n,
+    maxImageBytes,
+    unpackLimit: { maxBytes: maxImageBytes, everyMs: MEASURE_EVERY_MS },
     signatures: async (image) => {
       const found = ruleFor(images.signatures, image);
       if (found === undefined) return undefined;

@@ -71,7 +71,9 @@ export const IMAGES = section("Images and where they come from.", {
     default: 256,
     min: 1,
     max: 65_536,
-    meaning: "Images whose packed layers are larger are refused, in GiB.",
+    meaning:
+      "Images whose packed layers together, or one of whose unpacked layers, are larger are " +
+      "refused, in GiB.",
   }),
   signatures: SIGNATURES,
   pull_progress_timeout: duration({

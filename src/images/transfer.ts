@@ -10,6 +10,7 @@ import type { Diff } from "../containerd/diff.ts";
 import type { Images } from "../containerd/images.ts";
 import type { Leases } from "../containerd/leases.ts";
 import type { Snapshots } from "../containerd/snapshots.ts";
+import type { UnpackLimit } from "./unpack_limit.ts";
 import type { Descriptor } from "../containerd/types.ts";
 
 /** containerd, as far as images need it, and what all transfers of this process share. */
@@ -23,6 +24,8 @@ export interface TransferDeps {
   readonly architecture: string;
   /** By digest and by chain ID: what two images share is fetched and unpacked once. */
   readonly locks: KeyedLock<string>;
+  /** For each layer that is unpacked; none when left out. */
+  readonly unpackLimit?: UnpackLimit;
 }
 
 /** One transfer: everything that it makes belongs to its lease. */

@@ -3,12 +3,15 @@ import { CriError, isKind } from "../base/errors.ts";
 import { unlessGone } from "../base/gone.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
+import type { Mount } from "../containerd/mount.ts";
+import type { Snapshots } from "../containerd/snapshots.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { chainIds } from "./chain.ts";
 import { snapshotLabel } from "./gc_labels.ts";
 import type { Progress } from "./progress.ts";
 import { layerLabels, type LayerOf } from "./snapshot_labels.ts";
 import { callOptions, type Transfer } from "./transfer.ts";
+import { withinLimit } from "./unpack_limit.ts";
 
 const log = logger("images");
 
@@ -82,7 +85,7 @@ async function ensureLayer(transfer: Transfer, unpacking: Unpacking, layer: Laye
     const mounts = await snapshots.prepare(key, layer.parent, labels, o);
     await waitFor(unpacking.stored(layer.index), transfer.signal);
     unpacking.progress?.setLayer(layer.index, "unpacking");
-    const applied = await transfer.deps.diff.apply(forDiff(layer.descriptor), mounts, o);
+    const applied = await applyLayer(transfer, { snapshots, key, mounts, layer });
     if (applied.digest !== layer.diffId) {
       throw new CriError(
         "failedPrecondition",
@@ -98,6 +101,23 @@ async function ensureLayer(transfer: Transfer, unpacking: Unpacking, layer: Laye
     // snapshotter that has the layer without anybody fetching it.
     if (!await holdSnapshot(transfer, unpacking.snapshotter, layer.chainId)) throw error;
   }
+}
+
+async function applyLayer(
+  transfer: Transfer,
+  { snapshots, key, mounts, layer }: {
+    snapshots: Snapshots;
+    key: string;
+    mounts: Mount[];
+    layer: Layer;
+  },
+): Promise<Descriptor> {
+  const { deps: { diff, unpackLimit: limit }, signal } = transfer;
+  const apply = (signal: AbortSignal) =>
+    diff.apply(forDiff(layer.descriptor), mounts, { ...callOptions(transfer), signal });
+  if (limit === undefined) return await apply(signal);
+  const growing = { snapshots, key, layer: layer.descriptor.digest, limit };
+  return await withinLimit(growing, signal, apply);
 }
 
 /** Whether a snapshot exists; then the lease holds it, for its other users may go at any moment. */

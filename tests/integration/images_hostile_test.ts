@@ -1,10 +1,21 @@
 /** Registries that misbehave, and what must never reach them. */
 import assert from "node:assert/strict";
 import { failure, FakeRegistry } from "../fakes/registry.ts";
-import { blob, testIndex } from "../fakes/test_image.ts";
-import { HURRIED, imagesWorld, NO_AUTH, rejectsWith, uniqueImage } from "../world/images.ts";
+import { blob, sha256, testIndex } from "../fakes/test_image.ts";
+import {
+  HURRIED,
+  imagesWorld,
+  NO_AUTH,
+  rejectsWith,
+  SNAPSHOTTER,
+  uniqueImage,
+} from "../world/images.ts";
 
-const world = await imagesWorld(Deno.env.get("TEST_CONTAINERD"), { timing: HURRIED });
+const world = await imagesWorld(Deno.env.get("TEST_CONTAINERD"), {
+  timing: HURRIED,
+  maxImageBytes: 100_000_000n,
+  unpackLimit: { maxBytes: 100_000_000n, everyMs: 20 },
+});
 Deno.test.afterAll(() => world.cleanUp());
 Deno.test.afterEach(() => world.assertNothingUnderWay());
 
@@ -234,3 +245,62 @@ Deno.test("pull refuses an image for other machines, and says for which", async 
   await rejectsWith("failedPrecondition", text, world.pull(`${registry.host}/app:1`));
   await rejectsWith("failedPrecondition", text, world.pull(`${registry.host}/app:2`));
 });
+
+Deno.test("a layer that unpacks without end is given up, and takes no place afterwards", async () => {
+  await using registry = new FakeRegistry();
+  const bomb = { path: "zeros", content: new Uint8Array(600_000_000) };
+  const image = uniqueImage({ layers: [[bomb]], compression: "gzip" });
+  registry.addImage("bomb:1", image);
+  assert((image.layers[0]?.bytes.length ?? 0) < 10_000_000);
+  await rejectsWith("failedPrecondition", /unpacks to more/, world.pull(`${registry.host}/bomb:1`));
+  assert.deepEqual(await Array.fromAsync(containerd.snapshots(SNAPSHOTTER).list([])), []);
+});
+
+Deno.test("an image that says to be larger than allowed is refused before anything is fetched", async () => {
+  await using registry = new FakeRegistry();
+  const image = uniqueImage();
+  const manifest = JSON.parse(new TextDecoder().decode(image.manifest.bytes));
+  manifest.layers[0].size = 200_000_000;
+  registry.addImage("large:1", { ...image, manifest: blob(image.manifest.mediaType, manifest) });
+  const text = /200000000 bytes of layers, and 100000000 are allowed/;
+  await rejectsWith("failedPrecondition", text, world.pull(`${registry.host}/large:1`));
+  assert.equal(registry.count("/blobs/"), 0);
+});
+
+Deno.test("a layer that is cut off is told from one that is there", async () => {
+  await using registry = new FakeRegistry();
+  const content = crypto.getRandomValues(new Uint8Array(40_000));
+  const whole = uniqueImage({ layers: [[{ path: "a", content }]], compression: "gzip" });
+  const [layer] = whole.layers;
+  assert(layer !== undefined);
+  const bytes = layer.bytes.slice(0, 20_000);
+  // The registry is honest about what it has: a broken archive with a good digest.
+  const cut = { ...layer, bytes, digest: sha256(bytes) };
+  const manifest = JSON.parse(new TextDecoder().decode(whole.manifest.bytes));
+  Object.assign(manifest.layers[0], { digest: cut.digest, size: bytes.length });
+  const image = { ...whole, layers: [cut], manifest: blob(whole.manifest.mediaType, manifest) };
+  registry.addImage("cut:1", image);
+  const error = await rejectsWith(
+    "internal",
+    /unexpected EOF/,
+    world.pull(`${registry.host}/cut:1`),
+  );
+  assert.match(error.message, /^Cannot pull image .*unpack layer/);
+});
+
+for (const path of ["../../../../escaped", "/escaped", "a/../../../../escaped"]) {
+  Deno.test(`an entry ${path} of a layer stays within the image`, async () => {
+    await using registry = new FakeRegistry();
+    registry.addImage("escape:1", uniqueImage({ layers: [[{ path, content: "out" }]] }));
+    const outside = [
+      `${world.dir}/escaped`,
+      `${world.dir}/root/escaped`,
+      "/escaped",
+      "/tmp/escaped",
+    ];
+    const image = await world.pull(`${registry.host}/escape:1`);
+    for (const file of outside) await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
+    await world.readUnpacked(image.chainId, "escaped");
+    await world.remove(image.id);
+  });
+}
