@@ -21,7 +21,10 @@ export function hostFacts(linux: Reader, settings: Pick<Settings, "cgroupDriver"
     arch: archOf(Deno.build.arch),
     kernelRelease: readOr(linux, "/proc/sys/kernel/osrelease", "").trim(),
     seccomp: /^Seccomp:/m.test(readOr(linux, "/proc/self/status", "")),
-    apparmorProfiles: apparmorProfiles(linux),
+    // Administrators load and unload theirs while the daemon runs.
+    get apparmorProfiles() {
+      return apparmorProfiles(linux);
+    },
     oomScoreAdjMin: oomScoreAdjMin(linux, capabilities),
     hugetlb: hasHugetlb(linux, { cgroupVersion, mounts }),
     swapAccounting: hasSwapAccounting(linux, cgroupVersion),

@@ -1,11 +1,9 @@
 /** The AppArmor profile of a container. Loading the default one is the caller's. */
 import { CriError, invalidArgument } from "../base/errors.ts";
 import type { LinuxContainerSecurityContext } from "../gen/cri/v1/api.ts";
+import { DEFAULT_APPARMOR_PROFILE } from "./apparmor_default.ts";
 import type { HostFacts } from "./input.ts";
 import { wantedProfile } from "./security_profile.ts";
-
-/** The name of the default profile in the kernel, containerd's. */
-export const DEFAULT_APPARMOR_PROFILE = "cri-containerd.apparmor.d";
 
 const CONTEXT = "config.linux.security_context";
 
@@ -13,8 +11,8 @@ const CONTEXT = "config.linux.security_context";
  * The profile's name, undefined for none. A request without one gets the default where the kernel
  * has AppArmor; a privileged container has none but a profile that it names.
  *
- * @throws CriError failedPrecondition when the kernel has no AppArmor, invalidArgument for a
- *   profile that isn't loaded
+ * @throws CriError failedPrecondition when the kernel has no AppArmor or not the default profile,
+ *   invalidArgument for a profile of the request that isn't loaded
  */
 export function apparmorProfile(
   context: LinuxContainerSecurityContext | undefined,
@@ -34,7 +32,12 @@ export function apparmorProfile(
     });
   }
   if (wanted?.kind !== "localhost") {
-    return context?.privileged === true ? undefined : DEFAULT_APPARMOR_PROFILE;
+    if (context?.privileged === true) return undefined;
+    if (loaded.has(DEFAULT_APPARMOR_PROFILE)) return DEFAULT_APPARMOR_PROFILE;
+    if (wanted === undefined) return undefined;
+    throw new CriError("failedPrecondition", `${CONTEXT}.apparmor: no default profile is loaded`, {
+      remedy: "install apparmor_parser and restart the daemon, or ask for Unconfined",
+    });
   }
   if (loaded.has(wanted.name)) return wanted.name;
   throw invalidArgument(

@@ -11,6 +11,7 @@ import {
   sandbox,
 } from "../../tests/fixtures/oci/requests.ts";
 import { refuses } from "../../tests/fixtures/oci/refuses.ts";
+import { DEFAULT_APPARMOR_PROFILE as DEFAULT } from "./apparmor_default.ts";
 import { containerSpec } from "./container.ts";
 import { encodeSpec } from "./encode.ts";
 import type { HostFacts } from "./input.ts";
@@ -139,13 +140,17 @@ Deno.test("containerSpec() lets no annotation of the pod's pose as the runtime's
 });
 
 Deno.test("containerSpec() chooses AppArmor's profile by what the kernel has", () => {
-  const host: HostFacts = { ...HOST, apparmorProfiles: new Set(["mine"]) };
+  const host: HostFacts = { ...HOST, apparmorProfiles: new Set(["mine", DEFAULT]) };
   const profile = (apparmor?: { profileType: Type; localhostRef?: string }, on = host) => {
     const linux = apparmor === undefined ? {} : { securityContext: { apparmor } };
     return containerSpec(container({ linux }, { host: on })).process.apparmorProfile;
   };
-  assert.equal(profile(), "cri-containerd.apparmor.d");
-  assert.equal(profile({ profileType: Type.RuntimeDefault }), "cri-containerd.apparmor.d");
+  assert.equal(profile(), DEFAULT);
+  assert.equal(profile({ profileType: Type.RuntimeDefault }), DEFAULT);
+  const unloaded = { ...HOST, apparmorProfiles: new Set(["mine"]) };
+  assert.equal(profile(undefined, unloaded), undefined);
+  const wish = () => profile({ profileType: Type.RuntimeDefault }, unloaded);
+  refuses(wish, `${CONTEXT}.apparmor`, "failedPrecondition");
   assert.equal(profile({ profileType: Type.Unconfined }), undefined);
   assert.equal(profile({ profileType: Type.Localhost, localhostRef: "localhost/mine" }), "mine");
   const other = { profileType: Type.Localhost, localhostRef: "other" };

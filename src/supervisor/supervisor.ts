@@ -13,6 +13,7 @@ import { withContainerdAddress } from "./managed_config.ts";
 import { ManagedContainerd } from "./managed_containerd.ts";
 import type { CompartmentPermissions, Permissions } from "./permissions.ts";
 import { pluginFiles, watchPlugins } from "./plugins.ts";
+import { loadApparmorProfile } from "./apparmor.ts";
 import { findRuntimeFeatures } from "./runtime_features.ts";
 import { serviceManagerOf } from "./service_manager.ts";
 
@@ -111,6 +112,7 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
   const [plugins, features] = await Promise.all([
     pluginFiles(config.cni.bin_dirs),
     findRuntimeFeatures(config),
+    loadApparmorProfile(),
   ]);
   const containerd = config.containerd.managed ? new ManagedContainerd(config) : undefined;
   const logSettings = {
