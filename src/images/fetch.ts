@@ -1,6 +1,6 @@
 /** Step 3 of a pull: configuration and layers into the content store, and out of it into snapshots. */
 import { both } from "../base/both.ts";
-import { CriError } from "../base/errors.ts";
+import { CriError, isKind } from "../base/errors.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { sourceLabel } from "./gc_labels.ts";
@@ -25,7 +25,7 @@ export async function fetchAndUnpack(
   checkSize(layers, deps.maxImageBytes);
   progress.setLayers(layers);
   const isRemote = (deps.isRemoteSnapshotter ?? isRemoteSnapshotter)(snapshotter);
-  const arrivals = new Arrivals(layers.length, isRemote);
+  const arrivals = new Arrivals(layers.length, isRemote || await isStored(transfer, config));
   await both(
     signal,
     async (signal) => {
@@ -51,17 +51,29 @@ function imageOf(
   return { reference: canonicalName(pull.reference), manifestDigest: digest, layers };
 }
 
+async function isStored({ deps, signal }: PullTransfer, { digest }: Descriptor): Promise<boolean> {
+  try {
+    await deps.content.info(digest, { signal });
+    return true;
+  } catch (error) {
+    if (isKind(error, "notFound")) return false;
+    throw error;
+  }
+}
+
 /**
- * Which layers have come. A remote snapshotter is asked before anything is fetched: what it has isn't
- * needed, and the first that it hasn't begins the fetching of all from there on.
+ * Which layers have come. Where some may be unpacked already, by a remote snapshotter or an earlier
+ * pull, the snapshotter is asked before anything is fetched: what it has isn't needed (its content
+ * may have been given up to save space), and the first that it hasn't begins the fetching of all from
+ * there on.
  */
 class Arrivals {
   readonly #layers: PromiseWithResolvers<void>[];
   readonly #needed = Promise.withResolvers<number>();
 
-  constructor(count: number, isRemote: boolean) {
+  constructor(count: number, asksFirst: boolean) {
     this.#layers = Array.from({ length: count }, () => Promise.withResolvers<void>());
-    if (!isRemote) this.need(0);
+    if (!asksFirst) this.need(0);
   }
 
   /** The first layer that has to be fetched, the number of layers for none. */

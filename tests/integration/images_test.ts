@@ -307,3 +307,37 @@ Deno.test("a remote snapshotter is asked first, told of the image, and what it h
   await store.load(inTime());
   await world.remove(reference);
 });
+
+Deno.test("what a pull has made survives containerd's garbage collection and a look by its own tool", async () => {
+  await using registry = new FakeRegistry();
+  const layers = ["a", "b"].map((path) => [{ path, content: crypto.randomUUID() }]);
+  const image = uniqueImage({ layers });
+  registry.tag("app:1", testIndex([{ architecture: "amd64", image }]));
+  registry.add(...image.layers, image.config, image.manifest);
+  const reference = `${registry.host}/app:1`;
+  const stored = await world.pull(reference);
+  const ctr = async (...args: string[]) => {
+    const options = { args: ["-a", world.address, "-n", "k8s.io", ...args] };
+    const { success, stdout, stderr } = await new Deno.Command("ctr", options).output();
+    const decoder = new TextDecoder();
+    assert(success, decoder.decode(stderr));
+    return decoder.decode(stdout);
+  };
+  await containerd.leases.create({ id: "collect", labels: new Map() });
+  await containerd.leases.delete("collect", { sync: true });
+  assert.match(await ctr("images", "check", `name==${reference}`), /complete \(3\/3\).* true/);
+  await ctr("content", "prune", "references");
+  await containerd.leases.create({ id: "collect", labels: new Map() });
+  await containerd.leases.delete("collect", { sync: true });
+  await world.readUnpacked(stored.chainId, "b");
+  for (const { digest } of image.layers) {
+    await assert.rejects(containerd.content.info(digest), { kind: "notFound" });
+  }
+  await store.load(inTime());
+  assert.equal(store.find(reference)?.chainId, stored.chainId);
+  const asked = registry.count("/blobs/");
+  await world.pull(reference);
+  assert.equal(registry.count("/blobs/"), asked, "what is unpacked isn't fetched again");
+  await world.remove(reference);
+  assert.deepEqual(await Array.fromAsync(containerd.content.list([])), []);
+});
