@@ -58,18 +58,20 @@ export function unary<Q, S>(
 ): handleUnaryCall<Decoded<Q>, S | Encoded> {
   return (call, callback) => {
     const started = performance.now();
-    const signal = signalOf(call);
+    const caller = callerOf(call);
     const measured = requestSeconds.start();
     const answered = traced(
       `CRI ${method.name}`,
       { kind: "server", attributes: rpcAttributes(method), parent: traceparentOf(call) },
-      () => respond(call.request, handler, signal),
+      () => respond(call.request, handler, caller.signal),
     );
     answered.then((response) => {
+      caller.leave();
       logDone(method, started);
       measured({ method: method.name });
       callback(null, response);
     }, (error) => {
+      caller.leave();
       logFailed(method, started, error);
       measured({ method: method.name });
       callback(toGrpcStatus(error));
@@ -91,11 +93,13 @@ export function serverStream<Q, S>(
 ): handleServerStreamingCall<Decoded<Q>, S | Encoded> {
   return (call) => {
     const started = performance.now();
-    const signal = signalOf(call);
-    pump(call, handler, signal).then(() => {
+    const caller = callerOf(call);
+    pump(call, handler, caller.signal).then(() => {
+      caller.leave();
       logDone(method, started);
       call.end();
     }, (error) => {
+      caller.leave();
       logFailed(method, started, error);
       const { code, details }: GrpcStatus = toGrpcStatus(error);
       call.emit("error", { code, details });
@@ -136,9 +140,19 @@ function traceparentOf({ metadata }: AnyCall): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function signalOf(call: AnyCall): AbortSignal {
+interface Caller {
+  /** Aborted when the caller goes away before its answer. */
+  readonly signal: AbortSignal;
+  /** Called with the answer. */
+  leave(): void;
+}
+
+function callerOf(call: AnyCall): Caller {
   const abort = new AbortController();
+  let isAnswered = false;
   call.on("cancelled", () => {
+    // grpc-js tells the end of each call as its cancellation, of an answered one too.
+    if (isAnswered) return;
     const deadline = Number(call.getDeadline());
     const passed = Number.isFinite(deadline) && Date.now() >= deadline;
     abort.abort(
@@ -147,12 +161,15 @@ function signalOf(call: AnyCall): AbortSignal {
         : new DOMException("The caller went away", "AbortError"),
     );
   });
-  return abort.signal;
+  return { signal: abort.signal, leave: () => isAnswered = true };
 }
 
 function logDone(method: Method, started: number): void {
   const level = method.isRead ? "trace" : "debug";
-  log[level]("{method} took {ms} ms", { method: method.name, ms: elapsedMs(started) });
+  // On the way of every call: nothing is built when nobody listens.
+  if (log.isEnabledFor(level)) {
+    log[level]("{method} took {ms} ms", { method: method.name, ms: elapsedMs(started) });
+  }
   requests.add({ method: method.name, code: "OK" });
 }
 

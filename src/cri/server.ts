@@ -34,6 +34,7 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
     "grpc.keepalive_time_ms": KEEPALIVE_MS,
+    "grpc.enable_channelz": 0,
   });
   for (const { definition, implementation } of services) {
     server.addService(definition, implementation);
