@@ -12,6 +12,7 @@ import { checkBundle, isOfImages, type Manifest, programOf } from "../images/bun
 import { imageArchitecture } from "../images/platform.ts";
 import { tarEnd, tarFile } from "../images/tar_writer.ts";
 import { formatBytes, print } from "./output.ts";
+import { FileView } from "./progress.ts";
 import { replaceFile } from "./replace_file.ts";
 
 export interface LoadFlags {
@@ -39,7 +40,9 @@ export async function loadBundle(file: string, o: LoadFlags): Promise<number> {
 }
 
 async function check(file: string): Promise<Manifest> {
-  const list = await checkBundle(readArchive(await openFile(file)));
+  const bytes = await openFile(file);
+  const view = new FileView(file, (await Deno.stat(file)).size);
+  const list = await checkBundle(readArchive(ReadableStream.from(view.watch(bytes))));
   const own = imageArchitecture();
   if (list.architecture === own) return list;
   throw new CriError(
@@ -53,7 +56,7 @@ async function placeImages(file: string, list: Manifest, { images }: Config): Pr
   const name = (file.split("/").at(-1) ?? "bundle").replace(/\.tar$|$/, ".tar");
   const path = `${images.import_dir}/${name}`;
   const entries = readArchive(await openFile(file));
-  await replaceFile(path, imagesOf(list, entries));
+  await replaceFile(path, new FileView(path).watch(imagesOf(list, entries)));
   for (const image of list.images) print(`${image}\n`);
   print(`${path}: imported when the daemon starts, or now if it runs\n`);
 }

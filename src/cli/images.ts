@@ -23,7 +23,7 @@ import { withContainerdAddress } from "../supervisor/managed_config.ts";
 import { replaceFile } from "./replace_file.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { formatBytes, formatTable, print, printBytes, printError, printJson } from "./output.ts";
-import { progressView } from "./progress.ts";
+import { FileView, progressView } from "./progress.ts";
 
 /** Flags that all of the commands have. */
 export interface ImagesFlags {
@@ -152,7 +152,7 @@ export async function exportImages(
       await printBytes(archive);
       return 0;
     }
-    await replaceFile(o.output, archive);
+    await replaceFile(o.output, new FileView(o.output).watch(archive));
     print(records.map((name) => `${name}\n`).join(""));
     return 0;
   });
@@ -170,8 +170,12 @@ function recordName(store: ImageStore, name: string): string {
   return image.names.includes(whole) ? whole : first;
 }
 
+/** An archive that shows how far it has been read. */
 async function openArchive(file: string): Promise<ReadableStream<Uint8Array>> {
-  return file === "-" ? Deno.stdin.readable : await openFile(file);
+  if (file === "-") return Deno.stdin.readable;
+  const bytes = await openFile(file);
+  const { size } = await Deno.stat(file);
+  return ReadableStream.from(new FileView(file, size).watch(bytes));
 }
 
 async function readAuth(

@@ -59,6 +59,59 @@ class Lines implements ProgressView {
   finish(): void {}
 }
 
+/** Shows how much of one file has been read or written: a bar on a terminal, nothing elsewhere. */
+export class FileView {
+  readonly #name: string;
+  readonly #totalBytes: number | undefined;
+  readonly #rate = new Rate();
+  #bytes = 0;
+  #shownAtMs = 0;
+
+  /** @param totalBytes undefined when nobody knows before the end */
+  constructor(name: string, totalBytes?: number) {
+    this.#name = name;
+    this.#totalBytes = totalBytes;
+  }
+
+  /** The same bytes, counted as they pass. */
+  async *watch(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const piece of bytes) {
+        this.#bytes += piece.length;
+        this.#show();
+        yield piece;
+      }
+    } finally {
+      this.#clear();
+    }
+  }
+
+  #show(): void {
+    const now = performance.now();
+    if (now - this.#shownAtMs < 100 || !Deno.stdout.isTerminal()) return;
+    this.#shownAtMs = now;
+    const progress = { bytes: this.#bytes, rate: this.#rate.add(now, this.#bytes) };
+    const line = fileLine(this.#name, { ...progress, totalBytes: this.#totalBytes });
+    print(`\r\x1b[2K${line.slice(0, Math.max(1, Deno.consoleSize().columns - 1))}`);
+  }
+
+  #clear(): void {
+    if (this.#shownAtMs > 0) print("\r\x1b[2K");
+  }
+}
+
+/** One line of a {@link FileView}. */
+export function fileLine(
+  name: string,
+  { bytes, totalBytes, rate }: { bytes: number; totalBytes: number | undefined; rate: number },
+): string {
+  const speed = rate > 0 ? `  ${formatBytes(rate)}/s` : "";
+  if (totalBytes === undefined || totalBytes === 0) return `${name}  ${formatBytes(bytes)}${speed}`;
+  const full = Math.round(Math.min(1, bytes / totalBytes) * BAR_COLUMNS);
+  const bar = "█".repeat(full) + "░".repeat(BAR_COLUMNS - full);
+  return `${name} ${bar} ${formatBytes(bytes)} of ${formatBytes(totalBytes)}${speed}`;
+}
+
 /** The picture of a pull, at most `rows` − 1 lines of at most `columns` − 1 characters. */
 export function progressLines(
   progress: PullProgress,

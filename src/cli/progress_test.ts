@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { LayerStatus, PullProgress } from "../images/progress.ts";
-import { progressLines, Rate } from "./progress.ts";
+import { fileLine, progressLines, Rate } from "./progress.ts";
 
 function pull(...layers: [LayerStatus, number][]): PullProgress {
   return {
@@ -38,4 +38,13 @@ Deno.test("Rate tells the rate of the last seconds", () => {
   assert.equal(rate.add(1_000, 1_000), 1_000);
   for (let second = 2; second <= 10; second++) rate.add(second * 1_000, 1_000);
   assert.equal(rate.add(11_000, 1_000), 0);
+});
+
+Deno.test("fileLine() shows a bar where the size is known, and bytes and rate anyway", () => {
+  assert.equal(
+    fileLine("a.tar", { bytes: 5_000_000, totalBytes: 10_000_000, rate: 2_000_000 }),
+    "a.tar ████████████░░░░░░░░░░░░ 5.00 MB of 10.0 MB  2.00 MB/s",
+  );
+  const unknown = { bytes: 5_000_000, totalBytes: undefined, rate: 0 };
+  assert.equal(fileLine("-", unknown), "-  5.00 MB");
 });

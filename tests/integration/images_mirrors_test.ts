@@ -214,6 +214,48 @@ Deno.test("a file with a mistake fails the pull and names itself", async () => {
   assert(!error.text.includes("s3cret"));
 });
 
+/** A proxy as companies have them: it sees where TLS goes, and nothing of it. */
+function tunnel() {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const asked: string[] = [];
+  const open = new Set<Deno.TcpConn>();
+  const carry = async (near: Deno.TcpConn) => {
+    open.add(near);
+    const head = new Uint8Array(4096);
+    const [line = ""] = new TextDecoder().decode(head.subarray(0, await near.read(head) ?? 0))
+      .split("\r\n");
+    asked.push(line);
+    const [hostname = "", port] = (line.split(" ")[1] ?? "").split(":");
+    const far = await Deno.connect({ hostname, port: Number(port) });
+    open.add(far);
+    await near.write(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\n"));
+    // One end hangs up: that is how each of these ends.
+    await Promise.allSettled([
+      near.readable.pipeTo(far.writable),
+      far.readable.pipeTo(near.writable),
+    ]);
+  };
+  const serve = async () => {
+    for await (const connection of listener) void carry(connection).catch(() => {});
+  };
+  const serving = serve();
+  return {
+    url: `http://127.0.0.1:${listener.addr.port}`,
+    asked,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await serving.catch(() => {});
+      for (const connection of open) {
+        try {
+          connection.close();
+        } catch {
+          // Its stream has closed it.
+        }
+      }
+    },
+  };
+}
+
 const whereTlsIs = skipUnless(
   await hasDockerRegistry() && await hasOpenssl(),
   "no docker-registry or openssl here",
@@ -256,6 +298,13 @@ Deno.test({
       await rejectsWith("unavailable", /certificate/i, pull(reference));
       await writeHosts(name, `server = "${plain.origin}"\nca = "../ca.crt"`);
       await pull(reference);
+      await using proxy = tunnel();
+      await writeHosts(
+        name,
+        `server = "${plain.origin}"\nca = "../ca.crt"\nproxy = "${proxy.url}"`,
+      );
+      await pull(reference);
+      assert.deepEqual([...new Set(proxy.asked)], [`CONNECT ${plain.host} HTTP/1.1`]);
       await writeHosts(name, `server = "${plain.origin}"\nskip_verify = true`);
       await pull(reference);
 
