@@ -22,7 +22,7 @@ export interface PodNetwork {
   cached(): Promise<string[]>;
   /** The chains and rules in iptables that name this network, and interfaces on its bridge. */
   traces(): Promise<string[]>;
-  /** Takes the bridge away. */
+  /** Takes the bridge away, and what is left in iptables of pods that nobody has removed. */
   remove(): Promise<void>;
 }
 
@@ -57,6 +57,7 @@ export function podNetwork(dir: string): PodNetwork {
     traces: async () => [...await rulesOf(name), ...await portsOf(bridge)],
     remove: async () => {
       if (await exists(`/sys/class/net/${bridge}`)) await sh("ip", "link", "delete", bridge);
+      await removeRules(name);
     },
   };
 }
@@ -64,6 +65,21 @@ export function podNetwork(dir: string): PodNetwork {
 async function rulesOf(network: string): Promise<string[]> {
   const rules = (await sh("iptables", "-w", "-t", "nat", "-S")).split("\n");
   return rules.filter((rule) => rule.includes(`name: \\"${network}\\"`));
+}
+
+/** Chains of one pod: for what leaves it and for its host ports. */
+const POD_CHAIN = /^CNI-(?:DN-)?[0-9a-f]{16,}$/;
+
+async function removeRules(network: string): Promise<void> {
+  const nat = "iptables -w -t nat";
+  const chains = new Set<string>();
+  for (const rule of await rulesOf(network)) {
+    const target = rule.split(" ").at(-1) ?? "";
+    if (POD_CHAIN.test(target)) chains.add(target);
+    // Rules are told in words for a shell.
+    await sh("sh", "-c", `${nat} ${rule.replace(/^-A/, "-D")}`);
+  }
+  for (const chain of chains) await sh("sh", "-c", `${nat} -F ${chain} && ${nat} -X ${chain}`);
 }
 
 async function portsOf(bridge: string): Promise<string[]> {
