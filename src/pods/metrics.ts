@@ -3,14 +3,9 @@
  * Collectors ask every ten seconds or more seldom, so that all of it is read when they do.
  */
 import { containerTarget } from "../containers/stats.ts";
-import {
-  type ContainerMetrics,
-  type ListMetricDescriptorsResponse,
-  type Metric,
-  PodSandboxMetrics,
-} from "../gen/cri/v1/api.ts";
+import type { ListMetricDescriptorsResponse } from "../gen/cri/v1/api.ts";
 import type { Container } from "../state/containers.ts";
-import { fieldEntry } from "../state/encoded.ts";
+import { fieldEntry, joinEntries } from "../state/encoded.ts";
 import { type Sandbox, usesHostNetwork } from "../state/sandboxes.ts";
 import { type Details, detailsOf, pageSizesOf } from "../stats/details.ts";
 import {
@@ -26,6 +21,7 @@ import { interfacesOf } from "../stats/network.ts";
 import type { Target } from "../stats/sampler.ts";
 import { Turns } from "../stats/turns.ts";
 import { matching } from "./list.ts";
+import { labelBytes, metricEntries } from "./metric_bytes.ts";
 import { podTarget, type StatsDeps } from "./stats.ts";
 
 export interface MetricsDeps extends StatsDeps {
@@ -38,6 +34,12 @@ export interface MetricsDeps extends StatsDeps {
 
 /** Field number of pod_metrics in ListPodSandboxMetricsResponse and of its stream's field. */
 const POD_METRICS = 1;
+/** Field numbers of PodSandboxMetrics and of ContainerMetrics: an id, then metrics. */
+const ID = 1;
+const METRIC = 2;
+const CONTAINER_METRICS = 3;
+
+const encoder = new TextEncoder();
 
 /** The values of {@link BASE_LABELS}. */
 type BaseValues = [
@@ -68,16 +70,14 @@ export async function* podMetricsEntries(deps: MetricsDeps): AsyncGenerator<Uint
     // As they are now: others had their turn since the list was made.
     const pod = deps.sandboxes.find(id);
     if (pod?.state.kind !== "ready") continue;
-    const containerMetrics: ContainerMetrics[] = [];
+    const parts = [fieldEntry(ID, encoder.encode(id)), metricsOfPod(deps, node, pod)];
     for (const container of deps.containers.ofPod(id)) {
       const metrics = metricsOfContainer(deps, node, { pod, container });
-      if (metrics !== undefined) containerMetrics.push(metrics);
+      if (metrics !== undefined) parts.push(fieldEntry(CONTAINER_METRICS, metrics));
       await turns.next();
     }
-    const metrics = metricsOfPod(deps, node, pod);
-    const message = { podSandboxId: id, metrics, containerMetrics };
-    yield fieldEntry(POD_METRICS, PodSandboxMetrics.encode(message).finish());
-    await turns.next();
+    // Fields one after another are the message that has them all.
+    yield fieldEntry(POD_METRICS, joinEntries(parts));
   }
 }
 
@@ -87,7 +87,8 @@ interface NodeFacts {
   readonly layerSpace: Omit<LayerFacts, "usedBytes"> | undefined;
 }
 
-function metricsOfPod(deps: MetricsDeps, node: NodeFacts, pod: Sandbox): Metric[] {
+/** Its entries in PodSandboxMetrics. */
+function metricsOfPod(deps: MetricsDeps, node: NodeFacts, pod: Sandbox): Uint8Array {
   const target = podTarget(pod);
   const { metadata } = pod.metadata.config;
   const isOnHost = usesHostNetwork(pod) || pod.state.kind !== "ready";
@@ -101,11 +102,12 @@ function metricsOfPod(deps: MetricsDeps, node: NodeFacts, pod: Sandbox): Metric[
   return metricsOf(subject, ["", path ?? "", "", pod.id, namespace, name]);
 }
 
+/** A ContainerMetrics message; undefined for a container that doesn't run. */
 function metricsOfContainer(
   deps: MetricsDeps,
   node: NodeFacts,
   { pod, container }: { pod: Sandbox; container: Container },
-): ContainerMetrics | undefined {
+): Uint8Array | undefined {
   const target = containerTarget(container);
   if (target === undefined) return undefined;
   const { config } = container.metadata;
@@ -119,7 +121,7 @@ function metricsOfContainer(
   const path = deps.sampler.cgroupOf(target)?.path ?? "";
   const own = config.metadata?.name ?? "";
   const metrics = metricsOf(subject, [own, path, image, container.id, namespace, name]);
-  return { containerId: container.id, metrics };
+  return joinEntries([fieldEntry(ID, encoder.encode(container.id)), metrics]);
 }
 
 function ofTarget(
@@ -135,17 +137,8 @@ function ofTarget(
   return { measured, details };
 }
 
-function metricsOf(subject: Subject, base: BaseValues): Metric[] {
-  return METRICS.flatMap((row) =>
-    row.values(subject).map(([value, ...labels]) => ({
-      name: row.name,
-      // Read just now, which the CRI says by 0.
-      timestamp: 0n,
-      metricType: row.type,
-      labelValues: [...base, ...labels],
-      value: { value },
-    }))
-  );
+function metricsOf(subject: Subject, base: BaseValues): Uint8Array {
+  return metricEntries(METRICS, subject, { field: METRIC, base: labelBytes(base) });
 }
 
 function containerFacts(
