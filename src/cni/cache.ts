@@ -87,8 +87,7 @@ export class ResultCache {
 
   /** Forgets an attachment; forgotten already is done. */
   async remove(key: Key): Promise<void> {
-    await removeFile(this.#path(key));
-    await removeFile(this.#temporary(key));
+    await Promise.all([removeFile(this.#path(key)), removeFile(this.#temporary(key))]);
   }
 
   /**

@@ -6,6 +6,7 @@ import { openCniNetworks } from "../cni/networks.ts";
 import type { PluginService } from "../cni/types.ts";
 import { connectContainerd, type Containerd } from "../containerd/client.ts";
 import { REMAPS_OWNERS } from "../containerd/snapshots.ts";
+import type { Mount } from "../containerd/mount.ts";
 import type { Config } from "../config/table.ts";
 import type { Accounts } from "../oci/user.ts";
 import type { ImageDeps } from "../cri/image_service.ts";
@@ -156,7 +157,8 @@ function nothingYet() {
     podLocks: new KeyedLock<SandboxId>(),
     containerFlights: new Flights<ContainerId>(),
     containerLocks: new KeyedLock<ContainerId>(),
-    taskDeletions: new Map<string, Promise<void>>(),
+    taskDeletions: new Map<string, Promise<boolean>>(),
+    rootfsMounts: new Map<ContainerId, Mount[]>(),
     execStarts: new KeyedLock<SandboxId>(),
     podListCache: { version: -1, answer: undefined },
     containerListCache: { version: -1, answer: undefined },

@@ -38,7 +38,7 @@ import { type ImageMountDeps, isImageMount, mountImages, unmountImages } from ".
 import { findSources, type SourcesDeps } from "./mount_sources.ts";
 import { makePlan, type Plan, type PlanDeps, specPlan } from "./plan.ts";
 import { deleteContainerRecord, EMPTY_SPEC, recordContainer } from "./record.ts";
-import { onUnpacked, removeSnapshot } from "./snapshot.ts";
+import { onUnpacked, removeSnapshot, type RootfsMounts } from "./snapshot.ts";
 import { buildContainerSpec, type BuiltSpec, type SpecDeps } from "./spec.ts";
 import { snapshotLabels } from "./user_namespace.ts";
 import { fillVolumes, makeVolumes, type VolumeDeps, volumesOf } from "./volumes.ts";
@@ -56,6 +56,7 @@ export type CreateDeps =
     readonly containerd: Pick<Containerd, "containers" | "snapshots">;
     readonly names: NameRegistry;
     readonly containerFlights: Flights<ContainerId>;
+    readonly rootfsMounts: RootfsMounts;
   };
 
 /**
@@ -124,6 +125,7 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
       throw new CriError("failedPrecondition", `Pod ${podName(pod)} was stopped meanwhile`);
     }
     op.undo.keep();
+    deps.rootfsMounts.set(id, rootfs);
     deps.containers.add({ ...container, user });
     log.info("Container {container} of pod {pod} is created", {
       container: metadata.config.metadata?.name,

@@ -5,6 +5,7 @@
 import type { ContainerId } from "../base/id.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
+import { settled } from "../base/settled.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Exit } from "../containerd/tasks.ts";
 import type { LogService } from "../logs/service.ts";
@@ -58,11 +59,13 @@ export async function containerExited(
     const isOom = exit !== "unseen" && wasOomKilled(deps, container, exit.exitCode);
     // The shim closes the FIFOs when the process has ended, or when its task is deleted if children
     // of it hold them.
-    const deletion = deleteEndedTask(deps, container, signal);
-    deps.taskDeletions.set(id, deletion.finally(() => deps.taskDeletions.delete(id)));
-    await drainLog(deps, container);
+    deps.taskDeletions.set(id, deleteEndedTask(deps, container, signal));
+    const { createdAtNs } = container;
     const state = exitedState(deps, container, { exit, isOom });
-    await writeCheckpoint(deps.settings, id, { createdAtNs: container.createdAtNs, state });
+    await settled([
+      drainLog(deps, container),
+      writeCheckpoint(deps.settings, id, { createdAtNs, state }),
+    ]);
     deps.oomKilled.delete(id);
     deps.containers.update(id, { state });
     log.info("Container {container} exited with {exitCode}", {
@@ -79,15 +82,17 @@ async function deleteEndedTask(
   deps: ExitedDeps,
   container: Container,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await deleteTask(deps.containerd.tasks, container.id, signal);
+    return true;
   } catch (error) {
     log.warn("Cannot delete the task of container {container} yet: {error}", {
       container: containerLabel(container),
       containerId: container.id,
       error,
     });
+    return false;
   }
 }
 

@@ -18,7 +18,7 @@ import type { ExitedDeps } from "./exited.ts";
 import { deleteContainerRecord } from "./record.ts";
 import { unmountImages } from "./image_mounts.ts";
 import { clearRuntimeState, type RuntimeStateDeps } from "./runtime_state.ts";
-import { removeSnapshot } from "./snapshot.ts";
+import { removeSnapshot, type RootfsMounts } from "./snapshot.ts";
 import { killContainer } from "./stop.ts";
 import { deleteTask, endTask } from "./task.ts";
 
@@ -32,6 +32,7 @@ export interface RemoveDeps extends ExitedDeps, RuntimeStateDeps {
   readonly containerd: Pick<Containerd, "containers" | "snapshots" | "tasks">;
   readonly names: NameRegistry;
   readonly containerFlights: Flights<ContainerId>;
+  readonly rootfsMounts: RootfsMounts;
   readonly linux: RuntimeStateDeps["linux"] & { unmount(target: string): void };
   readonly logs: ExitedDeps["logs"] & Pick<LogService, "close">;
 }
@@ -82,6 +83,8 @@ async function removeLocked(
     throw during(`Cannot ${op.what}`, error);
   }
   deps.containers.delete(id);
+  deps.taskDeletions.delete(id);
+  deps.rootfsMounts.delete(id);
   deps.names.release(id);
   deps.containerFlights.forget((untaken) => untaken === id);
   log.info("Container {container} is removed", {
@@ -100,7 +103,7 @@ async function clearRuntime(deps: RemoveDeps, { id, metadata }: Container): Prom
 /** An exited container has no task, unless its shim couldn't delete it when it ended. */
 async function endLeftTask(deps: RemoveDeps, id: ContainerId, signal: AbortSignal): Promise<void> {
   const { tasks } = deps.containerd;
-  await deps.taskDeletions.get(id);
+  if (await deps.taskDeletions.get(id) === true) return;
   try {
     await deleteTask(tasks, id, signal);
   } catch (error) {

@@ -1,12 +1,17 @@
 /** Root filesystems of containers and sandboxes. */
 import { isKind } from "../base/errors.ts";
 import { unlessGone } from "../base/gone.ts";
+import type { ContainerId } from "../base/id.ts";
 import type { Containerd } from "../containerd/client.ts";
+import type { Mount } from "../containerd/mount.ts";
 import type { Image } from "../images/image.ts";
 
 export interface SnapshotDeps {
   readonly containerd: Pick<Containerd, "snapshots">;
 }
+
+/** How to mount the root filesystems of created containers; a start after a restart asks again. */
+export type RootfsMounts = Map<ContainerId, Mount[]>;
 
 /** Removes a root filesystem; gone is done. */
 export async function removeSnapshot(

@@ -3,7 +3,7 @@
  *
  *   1  open its stdio, with the log writer on it        undo: close it
  *   2  create the task                                  undo: end the task
- *   3  start it, write the checkpoint
+ *   3  start it, and write the checkpoint meanwhile
  *   ·  publish: Running
  *
  * A container that can't be started is Exited with reason StartError, as the kubelet expects.
@@ -14,6 +14,7 @@ import type { ContainerId } from "../base/id.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import { Operation } from "../base/operation.ts";
+import { settled } from "../base/settled.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Mount } from "../containerd/mount.ts";
 import type { LogService } from "../logs/service.ts";
@@ -23,6 +24,7 @@ import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts"
 import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
+import type { RootfsMounts } from "./snapshot.ts";
 import { clearRuntimeState, type RuntimeStateDeps } from "./runtime_state.ts";
 import { endTask } from "./task.ts";
 
@@ -37,6 +39,7 @@ export interface StartDeps extends RuntimeStateDeps {
   readonly sandboxes: SandboxStore;
   readonly logs: Pick<LogService, "open" | "attached" | "close">;
   readonly containerLocks: KeyedLock<ContainerId>;
+  readonly rootfsMounts: RootfsMounts;
   readonly settings: Settings;
   nowNs(): bigint;
 }
@@ -91,7 +94,7 @@ async function start(
         ),
       () => deps.logs.close({ containerId: id }),
     );
-    await op.step(
+    const pid = await op.step(
       "create the task",
       // Not given up half way: see createSandboxTask.
       () => deps.containerd.tasks.create({ id, rootfs, ...stdio }),
@@ -100,14 +103,16 @@ async function start(
         await clearRuntimeState(deps, { id, pod: pod.metadata });
       },
     );
-    await deps.logs.attached({ containerId: id });
-    const pid = await op.step("start the task", () => deps.containerd.tasks.start(id));
+    // Written before it is true: after a crash the task is asked whether it came to that.
     const state: ContainerState = { kind: "running", pid, startedAtNs: deps.nowNs() };
-    await op.step(
-      "write the checkpoint",
-      () => writeCheckpoint(deps.settings, id, { createdAtNs, state }),
-    );
+    await op.step("start the task and write the checkpoint", () =>
+      settled<unknown>([
+        deps.containerd.tasks.start(id),
+        deps.logs.attached({ containerId: id }),
+        writeCheckpoint(deps.settings, id, { createdAtNs, state }),
+      ]));
     op.undo.keep();
+    deps.rootfsMounts.delete(id);
     deps.containers.update(id, { state });
     log.info("Container {container} of pod {pod} is running", {
       container: containerLabel(container),
@@ -120,8 +125,16 @@ async function start(
   }
 }
 
-function rootfsOf(deps: StartDeps, container: Container, signal: AbortSignal): Promise<Mount[]> {
-  return deps.containerd.snapshots(container.snapshotter).mounts(container.snapshotKey, { signal });
+async function rootfsOf(
+  deps: StartDeps,
+  container: Container,
+  signal: AbortSignal,
+): Promise<Mount[]> {
+  const known = deps.rootfsMounts.get(container.id);
+  if (known !== undefined) return known;
+  return await deps.containerd.snapshots(container.snapshotter).mounts(container.snapshotKey, {
+    signal,
+  });
 }
 
 async function openStdio(deps: StartDeps, { id, metadata }: Container) {
@@ -148,7 +161,10 @@ async function failed(
   const failure = during(`Cannot ${op.what}`, error);
   failure.leftovers = leftovers;
   // A caller that went away may try again; a program that can't be started never will.
-  if (op.signal.aborted && leftovers.length === 0) return failure;
+  if (op.signal.aborted && leftovers.length === 0) {
+    await writeCheckpoint(deps.settings, id, { createdAtNs, state: container.state });
+    return failure;
+  }
   const state: ContainerState = {
     kind: "exited",
     startedAtNs: 0n,

@@ -48,10 +48,11 @@ export async function killTask(
 }
 
 /**
- * Deletions of ended tasks that nobody waits for until they must be over: before another deletion
- * of the same task, and before that of the pod's own, with which its shim ends.
+ * Deletions of ended tasks, by container, and whether the task is gone then. Nobody waits for them
+ * until they must be over: before another deletion of the same task, and before that of the pod's
+ * own, with which its shim ends. An entry stays as long as its container.
  */
-export type TaskDeletions = Map<string, Promise<void>>;
+export type TaskDeletions = Map<string, Promise<boolean>>;
 
 /** Deletes a task that has ended. Gone is done. */
 export async function deleteTask(

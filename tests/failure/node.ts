@@ -156,6 +156,7 @@ export class Daemon {
       containerFlights: new Flights<ContainerId>(),
       containerLocks: new KeyedLock<ContainerId>(),
       taskDeletions: new Map(),
+      rootfsMounts: new Map(),
       nodeHostname: () => "node",
       remapsOwners: () => true,
       nowNs: () => now++,
