@@ -78,6 +78,7 @@ export async function startOurs(
     ...more,
   }).catch(async (error: unknown) => {
     await containerd.cleanUp();
+    await Deno.remove(dir, { recursive: true });
     throw error;
   });
   await importImages(node, containerd.address);

@@ -44,7 +44,15 @@ func floorPod(ctx context.Context, o *Options, r *Result) error {
 		}
 	}
 	start := func(id string) func() error { return func() error { return runc("start", id) } }
-	end := func(id string) func() error { return func() error { return runc("delete", "--force", id) } }
+	kill := func(id string) func() error {
+		return func() error {
+			if err := runc("kill", id, "KILL"); err != nil {
+				return err
+			}
+			return waitGone(ctx, o.bundles+"/"+id+"/pid")
+		}
+	}
+	remove := func(id string) func() error { return func() error { return runc("delete", id) } }
 	steps := []struct {
 		what string
 		work func() error
@@ -55,8 +63,10 @@ func floorPod(ctx context.Context, o *Options, r *Result) error {
 		{"join the sandbox", func() error { return joinSandbox(o) }},
 		{"runc create, container", create("container")},
 		{"runc start, container", start("container")},
-		{"runc delete, container", end("container")},
-		{"runc delete, sandbox", end("sandbox")},
+		{"runc kill, container", kill("container")},
+		{"runc delete, container", remove("container")},
+		{"runc kill, sandbox", kill("sandbox")},
+		{"runc delete, sandbox", remove("sandbox")},
 		{"CNI DEL", func() error { return plugins(ctx, o, name, "DEL") }},
 	}
 	for _, s := range steps {
@@ -65,6 +75,23 @@ func floorPod(ctx context.Context, o *Options, r *Result) error {
 		}
 	}
 	return nil
+}
+
+// waitGone waits for the end of a process, whose parent is whoever adopts orphans here.
+func waitGone(ctx context.Context, pidFile string) error {
+	pid, err := os.ReadFile(pidFile)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		stat, err := os.ReadFile("/proc/" + string(pid) + "/stat")
+		// Gone, or a zombie that nobody has reaped yet: runc takes both for stopped.
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return nil
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+	return ctx.Err()
 }
 
 // joinSandbox writes the container's spec from its template: the sandbox's process is new.

@@ -12,7 +12,13 @@ const NETNS = "/var/run/netns/floor";
 
 const UP = ["CNI ADD", "runc create, sandbox", "runc start, sandbox"];
 const UP_CONTAINER = ["runc create, container", "runc start, container"];
-const DOWN = ["runc delete, container", "runc delete, sandbox", "CNI DEL"];
+const DOWN = [
+  "runc kill, container",
+  "runc delete, container",
+  "runc kill, sandbox",
+  "runc delete, sandbox",
+  "CNI DEL",
+];
 
 export const floor: Section = {
   meaning: "the programs that a pod's start and stop come down to, run without any daemon on the " +
@@ -59,7 +65,7 @@ function rowsOf(rounds: readonly Record<string, readonly number[]>[]): Row[] {
   const plus = (a: readonly number[], b: readonly number[]) =>
     a.map((value, round) => value + (b[round] ?? NaN));
   const [add = "", create = "", start = ""] = UP;
-  const [deleteContainer = "", deleteSandbox = "", del = ""] = DOWN;
+  const [killContainer = "", , killSandbox = "", deleteSandbox = "", del = ""] = DOWN;
   const container = sum(UP_CONTAINER);
   return [
     ...[...UP, ...UP_CONTAINER, ...DOWN].map((name) => row(name, of(name))),
@@ -70,8 +76,8 @@ function rowsOf(rounds: readonly Record<string, readonly number[]>[]): Row[] {
     ),
     row("stop in sequence", sum(DOWN)),
     row(
-      "stop, CNI beside runc",
-      plus(of(deleteContainer), most(of(deleteSandbox), of(del))),
+      "stop, CNI and the container's delete beside the sandbox's",
+      plus(of(killContainer), most(sum([killSandbox, deleteSandbox]), of(del))),
     ),
   ];
 }
