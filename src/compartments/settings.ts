@@ -1,7 +1,7 @@
 /** The domain's settings out of the configuration and a look at the node. */
 import { during } from "../base/errors.ts";
 import type { Config, RuntimeConfig } from "../config/table.ts";
-import { runcOptions } from "../containerd/runtime_options.ts";
+import { runcOptions, shimOptions } from "../containerd/runtime_options.ts";
 import { parseBaseSpec } from "../oci/base_spec.ts";
 import { isKernelFrom } from "../oci/kernel.ts";
 import type { BaseSpecFile, Runtime, RuntimeFeatures, Settings } from "../state/settings.ts";
@@ -108,8 +108,11 @@ function optionsOf(
   { type, options }: RuntimeConfig,
   cgroupDriver: Settings["cgroupDriver"],
 ): Runtime["options"] {
-  if (type !== RUNC_SHIM) return undefined;
   const text = (key: string) => String(options.get(key) ?? "");
+  if (type !== RUNC_SHIM) {
+    if (options.size === 0) return undefined;
+    return shimOptions({ typeUrl: text("TypeUrl"), configPath: text("ConfigPath") });
+  }
   const systemd = options.get("SystemdCgroup");
   return runcOptions({
     binaryName: text("BinaryName"),

@@ -1,4 +1,5 @@
 /** Options for runtimes, as containerd's shims take them. */
+import { Options as ShimOptions } from "../gen/containerd/types/runtimeoptions/v1/api.ts";
 import { Options } from "../gen/containerd/types/runc/options/oci.ts";
 import type { TypedAny } from "./types.ts";
 
@@ -24,6 +25,16 @@ export function withIoOwner(options: TypedAny, owner: { uid: number; gid: number
   return {
     typeUrl: options.typeUrl,
     value: Options.encode({ ...decoded, ioUid: owner.uid, ioGid: owner.gid }).finish(),
+  };
+}
+
+/** Options of shims other than runc's: where they find their own configuration. */
+export function shimOptions(
+  { typeUrl, configPath }: { typeUrl: string; configPath: string },
+): TypedAny {
+  return {
+    typeUrl: "runtimeoptions.v1.Options",
+    value: ShimOptions.encode(ShimOptions.fromPartial({ typeUrl, configPath })).finish(),
   };
 }
 
