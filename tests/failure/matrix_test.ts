@@ -57,6 +57,10 @@ function createRequest(podSandboxId: string): CreateContainerRequest {
       image: { image: "app" },
       command: ["/app"],
       logPath: "c.log",
+      mounts: [
+        { containerPath: "/host", hostPath: "/srv/data" },
+        { containerPath: "/image", image: { image: "app" } },
+      ],
     },
   });
 }

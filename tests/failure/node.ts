@@ -95,7 +95,7 @@ export class Node {
       ...[...this.netns].map((path) => `network namespace ${path}`),
       ...[...this.mounts].map((path) => `mount ${path}`),
       ...[...this.stdio].map((id) => `stdio of ${id}`),
-      ...["root/sandboxes", "root/containers", "state/sandboxes", "state/lookup"]
+      ...["root/sandboxes", "root/containers", "state/sandboxes", "state/lookup", "state/images"]
         .flatMap((folder) => namesIn(`${this.dir}/${folder}`).map((name) => `${folder}/${name}`)),
     ];
   }
