@@ -118,7 +118,9 @@ function zlibHead(): number {
 
 function encode(headers: Headers): Uint8Array {
   const encoder = new TextEncoder();
-  const texts = [...headers].flat().map((text) => encoder.encode(text));
+  // Names are lower-case; readers refuse others.
+  const lower = [...headers].flatMap(([name, value]) => [name.toLowerCase(), value]);
+  const texts = lower.map((text) => encoder.encode(text));
   const size = texts.reduce((sum, text) => sum + 4 + text.length, 4);
   const block = new Uint8Array(size);
   const view = new DataView(block.buffer);

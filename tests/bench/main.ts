@@ -16,6 +16,7 @@ import type { Section } from "./sections/section.ts";
 import { startup } from "./sections/startup.ts";
 import { writeTrace } from "./trace.ts";
 import { steady } from "./sections/steady.ts";
+import { streams } from "./sections/streams.ts";
 
 const DOCUMENT = new URL("../../docs/performance.md", import.meta.url).pathname;
 const BUILD = new URL("../tools/build.sh", import.meta.url).pathname;
@@ -25,6 +26,7 @@ const SECTIONS: Readonly<Record<SectionName, Section>> = {
   burst,
   reads,
   steady,
+  streams,
   startup,
   recovery,
   floor,

@@ -21,7 +21,7 @@ export interface Row {
   readonly goal?: Goal;
 }
 
-export type Unit = "ms" | "/s" | "MiB" | "%";
+export type Unit = "ms" | "/s" | "MiB" | "MiB/s" | "%";
 
 export interface Goal {
   readonly limit: number;

@@ -4,6 +4,7 @@ export const SECTION_NAMES = [
   "burst",
   "reads",
   "steady",
+  "streams",
   "startup",
   "recovery",
   "floor",
