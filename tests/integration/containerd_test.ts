@@ -169,11 +169,20 @@ Deno.test("content.write() waits for another writer of the same ref", async () =
   assert.equal((await content.info(digest)).sizeBytes, blob.sizeBytes);
 });
 
+async function standsStill(pid: number): Promise<boolean> {
+  const threads = await Array.fromAsync(Deno.readDir(`/proc/${pid}/task`), ({ name }) => name);
+  const stats = await Promise.all(
+    threads.map((thread) => Deno.readTextFile(`/proc/${pid}/task/${thread}/stat`)),
+  );
+  return stats.every((stat) => stat.includes(") T "));
+}
+
 Deno.test("a call to a containerd that hangs ends with its timeout", async () => {
   const { containerd, running } = await open();
   await containerd.version();
   Deno.kill(running.pid, "SIGSTOP");
   try {
+    await eventually("every thread to stand still", () => standsStill(running.pid));
     const error = await containerd.version({ timeoutMs: 200 }).then(() => undefined, (e) => e);
     assert.ok(isKind(error, "deadlineExceeded"));
     assert.match(error.message, /no answer within 0.2 s/);

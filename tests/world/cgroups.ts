@@ -1,7 +1,9 @@
 /** Cgroups of a test's pods, in the hierarchies of cgroup v1 and v2. */
+import { eventually } from "./delay.ts";
 import { filesOf } from "./network.ts";
 
 const ROOT = "/sys/fs/cgroup";
+const EMPTY_TIMEOUT_MS = 30_000;
 
 /** The cgroups below a parent, as paths; the parent itself is the kubelet's to make and remove. */
 export async function cgroupsIn(parent: string): Promise<string[]> {
@@ -12,9 +14,17 @@ export async function cgroupsIn(parent: string): Promise<string[]> {
   return found;
 }
 
-/** Removes a parent and what is below it; the processes in it must have ended. */
+/** Removes a parent and what is below it, as soon as the killed processes in it are gone. */
 export async function removeCgroup(parent: string): Promise<void> {
-  for (const top of await topsOf(parent)) await removeTree(top);
+  await eventually(`cgroup ${parent} to be empty`, async () => {
+    try {
+      for (const top of await topsOf(parent)) await removeTree(top);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.Busy) return false;
+      throw error;
+    }
+  }, EMPTY_TIMEOUT_MS);
 }
 
 /** Where the parent is: once in cgroup v2, once a controller in v1. */

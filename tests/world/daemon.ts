@@ -5,7 +5,7 @@ import { removeCgroup } from "./cgroups.ts";
 import { endProcess, killShims, unmountUnder } from "./processes.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-const READY_TIMEOUT_MS = 20_000;
+const READY_TIMEOUT_MS = 60_000;
 
 export interface DaemonOptions {
   /** The executable with its arguments; from source with the executable's permissions if left out. */
@@ -188,9 +188,12 @@ ${options.config ?? ""}`;
     if (this.options.containerd === undefined) {
       await endProcess(`${this.dir}/state/containerd/pid.json`);
     }
-    await unmountUnder(this.dir);
-    await removeCgroup(this.cgroupParent);
-    await this.network.remove();
-    await Deno.remove(this.dir, { recursive: true });
+    try {
+      await unmountUnder(this.dir);
+      await removeCgroup(this.cgroupParent);
+    } finally {
+      await this.network.remove();
+      await Deno.remove(this.dir, { recursive: true });
+    }
   }
 }
