@@ -1,5 +1,6 @@
 /** The commands, their flags and their help. Each loads its own module when it is called. */
 import { Command, CommanderError } from "commander";
+import type { CommandNode } from "./command_tree.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../base/log_format.ts";
 import { addNodeCommands } from "./node_commands.ts";
 import { SERVE_FLAGS, type ServeFlags } from "./serve_flags.ts";
@@ -23,7 +24,13 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
 type Report = (exitCode: number) => void;
 
-function buildProgram(report: Report): Command {
+/** The commands as data. */
+async function tree(program: Command): Promise<CommandNode> {
+  return (await import("./command_tree.ts")).commandTree(program);
+}
+
+/** All commands; what they end with is reported. */
+export function buildProgram(report: Report): Command {
   const program = new Command("cri-containerd")
     .description("The Kubernetes CRI daemon for a stock containerd.")
     .helpCommand(false)
@@ -34,6 +41,14 @@ function buildProgram(report: Report): Command {
   addImages(program, report);
   addBundle(program, report);
   addNodeCommands(program, report);
+  program.command("status")
+    .description("tell whether the daemon serves; 1 when it doesn't")
+    .option("--config <FILE>", "configuration")
+    .option("--wait <SECONDS>", "give it so long to become ready")
+    .option("--json", "for programs")
+    .action(async (flags: { config?: string; json?: boolean; wait?: string }) => {
+      report(await (await import("./status.ts")).printStatus(flags));
+    });
   program.command("permissions")
     .description("show what each part of the daemon may do")
     .option("--config <FILE>", "configuration")
@@ -49,7 +64,21 @@ function buildProgram(report: Report): Command {
       const { printVersion } = await import("./version.ts");
       report(printVersion(flags));
     });
+  addTexts(program, report);
   return program;
+}
+
+/** What packages want: made of the commands themselves. */
+function addTexts(program: Command, report: Report): void {
+  program.command("completion <SHELL>")
+    .description("print the completion script of bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { printCompletion } = await import("./texts.ts");
+      report(printCompletion(shell, await tree(program)));
+    });
+  program.command("man")
+    .description("print the manual page")
+    .action(async () => report((await import("./texts.ts")).printManual(await tree(program))));
 }
 
 /** Its help and its errors; the daemon itself is started by main.ts without coming here. */

@@ -28,7 +28,7 @@ export async function stages(): Promise<Stage[]> {
     command("lint", "deno lint", ["lint"]),
     command("types", "deno check, with the lock file as it is", [
       ...["check", "--frozen"],
-      ...["main.ts", "src", "tests"],
+      ...["main.ts", "src", "packaging", "tests"],
     ]),
     tests("layers", "imports, budgets and the like", ["--parallel", "tests/check"]),
     tests("contract", "proto/ against the published contracts", ["tests/contract"]),

@@ -1,0 +1,59 @@
+/** Releases and bundles for tests of the installer, with a program in them that runs the sources. */
+import { packRelease, stampInstaller, sumsOf } from "../../packaging/compile/release.ts";
+import { ROOT } from "../check/source.ts";
+
+/** Processor of the test's machine, as releases name it. */
+export const ARCH = Deno.build.arch;
+
+/**
+ * A program that stands in for the executable where none can be compiled: a script that runs the
+ * sources with the executable's permissions. `broken` is one that starts and never serves.
+ */
+export function standIn(version: string, broken = false): string {
+  const serve = broken ? 'if [ "$1" = serve ]; then exec sleep 1000; fi\n' : "";
+  return `#!/bin/sh
+if [ "$1" = version ]; then
+  echo "cri-containerd ${version} (CRI v1, from source)"
+  exit
+fi
+${serve}exec ${Deno.execPath()} run -q -P ${ROOT}main.ts "$@"
+`;
+}
+
+/** A release as `./dev compile` makes it, by its path. */
+export async function writeRelease(o: {
+  dir: string;
+  version: string;
+  program?: string;
+  url?: string;
+}): Promise<string> {
+  const name = `cri-containerd-${o.version}-linux-${ARCH}`;
+  const installer = await Deno.readTextFile(`${ROOT}install.sh`);
+  const text = (path: string, body: string, mode = 0o644) => ({ path, body, mode });
+  const stamped = stampInstaller(installer, { url: o.url ?? "", version: o.version });
+  const release = await packRelease(name, [
+    text("cri-containerd", o.program ?? standIn(o.version), 0o755),
+    text("install.sh", stamped, 0o755),
+    text("LICENSE", "free\n"),
+    text("VERSION", `${o.version}\n`),
+    text("share/cri-containerd.8", ".TH CRI-CONTAINERD 8\n"),
+    text("share/completions/cri-containerd.bash", "# bash\n"),
+    text("share/completions/_cri-containerd", "#compdef cri-containerd\n"),
+    text("share/completions/cri-containerd.fish", "# fish\n"),
+  ]);
+  await Deno.mkdir(o.dir, { recursive: true });
+  const path = `${o.dir}/${name}.tar.gz`;
+  await Deno.writeFile(path, release);
+  await Deno.writeTextFile(`${o.dir}/VERSION`, `${o.version}\n`);
+  await Deno.writeTextFile(`${o.dir}/install.sh`, stamped);
+  await writeSums(o.dir, [`${name}.tar.gz`]);
+  return path;
+}
+
+/** `sha256sums` for files of a folder. */
+export async function writeSums(dir: string, names: readonly string[]): Promise<void> {
+  const files = await Promise.all(names.map(async (name) => {
+    return { name, body: await Deno.readFile(`${dir}/${name}`) };
+  }));
+  await Deno.writeTextFile(`${dir}/sha256sums`, await sumsOf(files));
+}
