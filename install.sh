@@ -57,7 +57,7 @@ is_on() {
 options() {
   from=${INSTALL_FROM:-} version=${INSTALL_VERSION:-$RELEASE_VERSION} url=${INSTALL_URL:-$RELEASES_URL}
   public_key=${INSTALL_PUBLIC_KEY:-} with_containerd=${INSTALL_WITH_CONTAINERD:-auto}
-  with_cni=${INSTALL_WITH_CNI:-} pod_cidr=${INSTALL_POD_CIDR:-10.88.0.0/16}
+  with_cni=${INSTALL_WITH_CNI:-} pod_cidr=${INSTALL_POD_CIDR:-}
   disable_cri=${INSTALL_DISABLE_BUILTIN_CRI:-} kubelet=${INSTALL_KUBELET:-}
   prefix=${INSTALL_PREFIX:-/usr/local} root=${INSTALL_ROOT:-}
   arch=${INSTALL_ARCH:-} init=${INSTALL_INIT:-}
@@ -176,14 +176,14 @@ is_installed() {
 choose_containerd() {
   if [ "$with_containerd" = auto ]; then
     with_containerd=managed
-    has_system_containerd && [ ! -d "$source/bin/$arch" ] && with_containerd=system
+    has_system_containerd && [ ! -f "$source/bin/containerd" ] && with_containerd=system
     # What was chosen before stays, unless something else is asked for.
     if [ -f "$root$etc/config.toml" ]; then
       with_containerd=system
       grep -q '^[[:space:]]*managed[[:space:]]*=[[:space:]]*true' "$root$etc/config.toml" && with_containerd=managed
     fi
   fi
-  if [ "$with_containerd" = managed ] && [ ! -d "$source/bin/$arch" ]; then
+  if [ "$with_containerd" = managed ] && [ ! -f "$source/bin/containerd" ]; then
     for program in containerd containerd-shim-runc-v2 runc; do
       is_installed "$program" || [ -x "$root$lib/bin/$program" ] ||
         die "a managed containerd needs $program, which is neither on this node nor in what is installed; install your distribution's containerd and runc, or use a bundle that has them"
@@ -310,8 +310,33 @@ fetch_release() {
   source=$work/fetched
 }
 
+# verify_bundle FOLDER: what `cri-containerd bundle create` put into one file.
+verify_bundle() {
+  case $arch in x86_64) bundled=amd64 ;; *) bundled=arm64 ;; esac
+  grep -q "\"architecture\":\"$bundled\"" "$1/bundle.json" || die "the bundle is of another architecture than $arch"
+  have sha256sum || die "sha256sum isn't here to check what is installed with"
+  # A line for each program, as KIND NAME SUM.
+  { tr '{' '\n' <"$1/bundle.json" && echo; } |
+    sed -n 's/^"kind":"\([a-z]*\)","name":"\([^"/]*\)","sha256":"\([0-9a-f]*\)".*/\1 \2 \3/p' >"$work/programs"
+  while read -r kind name sum; do
+    [ -f "$1/$kind/$name" ] || die "the bundle is damaged: $name is missing; copy it again"
+    [ "$(sum_of "$1/$kind/$name")" = "$sum" ] || die "the bundle is damaged: $name is changed; copy it again"
+  done <"$work/programs"
+  for used in "$1"/bin/* "$1"/cni/*; do
+    [ ! -f "$used" ] || grep -q " ${used##*/} " "$work/programs" || die "the bundle is damaged: ${used##*/} isn't in its list"
+  done
+  for blob in "$1"/blobs/sha256/*; do
+    [ ! -f "$blob" ] || [ "$(sum_of "$blob")" = "${blob##*/}" ] || die "the bundle is damaged: $blob is changed; copy it again"
+  done
+}
+
 # verify FOLDER: everything there that its list of sums names, and the list's signature.
 verify() {
+  if [ -f "$1/bundle.json" ]; then
+    [ -z "$public_key" ] || [ -n "$signed" ] || die "the bundle has no signature that could be checked with the key"
+    verify_bundle "$1"
+    return 0
+  fi
   if [ ! -f "$1/sha256sums" ]; then
     [ -z "$public_key" ] || die "$1 has no sha256sums whose signature could be checked with the key"
     return 0
@@ -324,7 +349,7 @@ verify() {
       die "$path is not what was released: its sha256 isn't that of sha256sums; fetch it again"
   done <"$1/sha256sums"
   # What is used and isn't on the list was put there by somebody else.
-  for used in "$1"/cri-containerd-*-linux-"$arch"* "$1"/bin/"$arch"/* "$1"/cni/"$arch"/* "$1"/images/*; do
+  for used in "$1"/cri-containerd-*-linux-"$arch"*; do
     [ ! -f "$used" ] || grep -q "  ${used#"$1"/}\$" "$1/sha256sums" ||
       die "$used isn't in $1/sha256sums: take it away, or a list that has it"
   done
@@ -391,7 +416,10 @@ find_source() {
 # verify_single FILE by FILE.sha256, or by the list beside it where that names it.
 verify_single() {
   file_name=$(basename "$1")
-  if [ -f "$1.sha256" ]; then
+  if [ -n "$public_key" ] && { [ -f "$1.minisig" ] || [ -f "$1.sig" ]; }; then
+    verify_signature "$1"
+    return 0
+  elif [ -f "$1.sha256" ]; then
     expected=$(cut -d ' ' -f 1 "$1.sha256")
   elif [ -f "$(dirname "$1")/sha256sums" ]; then
     verify_signature "$(dirname "$1")/sha256sums"
@@ -406,7 +434,8 @@ verify_single() {
 
 find_release() {
   release=$source
-  [ ! -f "$source/cri-containerd" ] || return 0
+  if [ -f "$source/bundle.json" ]; then release=$source/bin; fi
+  [ ! -f "$release/cri-containerd" ] || return 0
   for archive in "$source"/cri-containerd-*-linux-"$arch".tar.gz; do
     [ -f "$archive" ] || continue
     unpack "$archive"
@@ -458,7 +487,9 @@ TOML
     say 'address = "/run/containerd/containerd.sock"'
   else
     say 'managed = true'
-    [ ! -d "$source/bin/$arch" ] || say "binaries = \"$lib/bin\""
+    if [ -f "$source/bin/containerd" ] || [ -f "$root$lib/bin/containerd" ]; then
+      say "binaries = \"$lib/bin\""
+    fi
   fi
 }
 
@@ -574,7 +605,7 @@ bridge_conflist() {
       "hairpinMode": true,
       "ipam": {
         "type": "host-local",
-        "ranges": [[{ "subnet": "$pod_cidr" }]],
+        "ranges": [[{ "subnet": "${pod_cidr:-10.88.0.0/16}" }]],
         "routes": [{ "dst": "0.0.0.0/0" }]
       }
     },
@@ -608,7 +639,22 @@ write_texts() {
     place "$release/share/completions/cri-containerd.bash" "$share/bash-completion/completions/cri-containerd" 644
     place "$release/share/completions/_cri-containerd" "$share/zsh/site-functions/_cri-containerd" 644
     place "$release/share/completions/cri-containerd.fish" "$share/fish/vendor_completions.d/cri-containerd.fish" 644
+    return 0
   }
+  # A bundle has the program alone, which knows its texts; that of an image may not run here.
+  [ -z "$root" ] || return 0
+  write_text man/man8/cri-containerd.8 man
+  write_text bash-completion/completions/cri-containerd completion bash
+  write_text zsh/site-functions/_cri-containerd completion zsh
+  write_text fish/vendor_completions.d/cri-containerd.fish completion fish
+}
+
+# write_text FILE COMMAND…
+write_text() {
+  text=$1
+  shift
+  "$new_program" "$@" >"$work/new" 2>/dev/null || return 0
+  place "$work/new" "$share/$text" 644
 }
 
 write_kubelet() {
@@ -627,14 +673,20 @@ write_kubelet() {
 
 write_cni() {
   is_on "$with_cni" || return 0
-  if [ -d "$source/cni/$arch" ]; then
-    for plugin in "$source/cni/$arch"/*; do place "$plugin" "/opt/cni/bin/$(basename "$plugin")" 755; done
+  if [ -d "$source/cni" ]; then
+    for plugin in "$source"/cni/*; do place "$plugin" "/opt/cni/bin/$(basename "$plugin")" 755; done
   elif [ ! -x "$root/opt/cni/bin/bridge" ] && [ ! -x "$root/usr/lib/cni/bridge" ]; then
     die "--with-cni: there are no network plugins in what is installed, nor in /opt/cni/bin or /usr/lib/cni; use a bundle that has them, or install your distribution's containernetworking-plugins"
   fi
   for file in "$root"/etc/cni/net.d/*; do
     case $file in
-      *.conf | *.conflist | *.json) [ "${file##*/}" = 10-cri-containerd.conflist ] || return 0 ;;
+      */10-cri-containerd.conflist)
+        # Pods have addresses of it: another network isn't made in passing.
+        [ -n "$pod_cidr" ] && continue
+        is_on "$dry_run" || own "/etc/cni/net.d/${file##*/}"
+        return 0
+        ;;
+      *.conf | *.conflist | *.json) return 0 ;;
     esac
   done
   bridge_conflist >"$work/new"
@@ -685,10 +737,12 @@ disable_builtin() {
 # write_programs replaces executables in one step each, the old ones kept for the way back.
 write_programs() {
   is_on "$dry_run" || rm -rf "$root$lib/previous"
-  if [ -d "$source/bin/$arch" ]; then
-    for tool in "$source/bin/$arch"/*; do
+  if [ -d "$source/bin" ]; then
+    for tool in "$source"/bin/*; do
       name=$(basename "$tool")
-      if [ "$name" = crictl ]; then
+      if [ "$name" = cri-containerd ]; then
+        continue
+      elif [ "$name" = crictl ]; then
         place "$tool" "$bin/crictl" 755
       elif [ "$with_containerd" = managed ]; then
         keep_previous "$lib/bin/$name" "$tool"
@@ -708,9 +762,16 @@ keep_previous() {
   cp -p "$root$1" "$root$lib/previous/$(basename "$1")"
 }
 
+# write_images puts the bundle's images where the daemon imports them, when it starts or at once.
 write_images() {
-  [ -d "$source/images" ] || return 0
-  for archive in "$source/images"/*; do place "$archive" "$data/images/$(basename "$archive")" 644; done
+  [ -f "$source/index.json" ] || return 0
+  name=bundle-$(sum_of "$source/index.json" | cut -c 1-12).tar
+  if [ -f "$root$data/images/$name" ]; then
+    is_on "$dry_run" || own "$data/images/$name"
+    return 0
+  fi
+  (cd "$source" && tar -cf "$work/images.tar" oci-layout index.json blobs)
+  place "$work/images.tar" "$data/images/$name" 644
 }
 
 # ── the service ────────────────────────────────────────────────────────────────────────────────

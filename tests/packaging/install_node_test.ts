@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { place } from "../world/install_place.ts";
 import { findProgram } from "../world/programs.ts";
-import { ARCH, writeSums } from "../world/releases.ts";
+import { standIn, writeBundleFile } from "../world/releases.ts";
 import { sh } from "../world/sh.ts";
 import { skipUnless } from "../world/skip.ts";
 
@@ -11,29 +11,49 @@ const CONFIG = "/etc/cri-containerd/config.toml";
 
 Deno.test("a bundle brings containerd, network plugins and images, which nothing fetches", async () => {
   await using it = await place();
-  for (const file of ["bin/containerd", "bin/crictl", "cni/bridge"]) {
-    const [folder, name] = file.split("/");
-    await Deno.mkdir(`${it.releases}/${folder}/${ARCH}`, { recursive: true });
-    await Deno.writeTextFile(`${it.releases}/${folder}/${ARCH}/${name}`, file);
-  }
-  await Deno.mkdir(`${it.releases}/images`);
-  await Deno.writeTextFile(`${it.releases}/images/a.tar`, "image");
-  const archive = `cri-containerd-1.0.0-linux-${ARCH}.tar.gz`;
-  const brought = [`bin/${ARCH}/containerd`, `bin/${ARCH}/crictl`, "images/a.tar"];
-  await writeSums(it.releases, [archive, ...brought]);
-  const unlisted = await it.install(["--from", it.releases]);
-  assert.match(unlisted.stderr, /cni\/\w+\/bridge isn't in .*sha256sums/);
-  await writeSums(it.releases, [archive, ...brought, `cni/${ARCH}/bridge`]);
-  await sh("tar", "-cf", `${it.dir}/bundle.tar`, "-C", it.dir, "releases");
-  await it.installed(["--from", `${it.dir}/bundle.tar`, "--with-cni", "--pod-cidr", "10.9.0.0/16"]);
-  assert.equal(await it.read("/usr/local/lib/cri-containerd/bin/containerd"), "bin/containerd");
-  assert.equal(await it.read("/usr/local/bin/crictl"), "bin/crictl");
-  assert.equal(await it.read("/opt/cni/bin/bridge"), "cni/bridge");
-  assert.equal(await it.read("/var/lib/cri-containerd/images/a.tar"), "image");
+  const bundle = await writeBundleFile(it.dir, {
+    "bin/cri-containerd": standIn("1.0.0"),
+    "bin/containerd": "containerd",
+    "bin/crictl": "crictl",
+    "cni/bridge": "bridge",
+  });
+  await it.installed(["--from", bundle, "--with-cni", "--pod-cidr", "10.9.0.0/16"]);
+  assert.equal(await it.read("/usr/local/bin/cri-containerd"), standIn("1.0.0"));
+  assert.equal(await it.read("/usr/local/lib/cri-containerd/bin/containerd"), "containerd");
+  assert.equal(await it.read("/usr/local/bin/crictl"), "crictl");
+  assert.equal(await it.read("/opt/cni/bin/bridge"), "bridge");
   assert.match(await it.read(CONFIG), /^binaries = "\/usr\/local\/lib\/cri-containerd\/bin"$/m);
   const network: unknown = JSON.parse(await it.read("/etc/cni/net.d/10-cri-containerd.conflist"));
   assert.match(JSON.stringify(network), /"subnet":"10\.9\.0\.0\/16"/);
+  const images = `${it.root}/var/lib/cri-containerd/images`;
+  const [archive] = await Array.fromAsync(Deno.readDir(images), ({ name }) => name);
+  const listed = await sh("tar", "-tf", `${images}/${archive}`);
+  assert.match(listed, /^oci-layout\nindex\.json\nblobs\//);
+  assert.match(await it.installed(["--from", bundle, "--with-cni"]), /just so\n$/);
 });
+
+for (
+  const { name, spoil } of [
+    { name: "a program was changed", spoil: "echo x >>bin/containerd" },
+    { name: "a program is missing", spoil: "rm bin/containerd" },
+    { name: "a program was added", spoil: "cp bin/containerd bin/more" },
+    { name: "a layer was changed", spoil: "echo x >>blobs/sha256/*" },
+  ]
+) {
+  Deno.test(`a bundle in which ${name} is refused before anything changes`, async () => {
+    await using it = await place();
+    const before = await it.tree();
+    const programs = { "bin/cri-containerd": standIn("1.0.0"), "bin/containerd": "containerd" };
+    const bundle = await writeBundleFile(it.dir, programs);
+    const folder = `${it.dir}/spoilt`;
+    await Deno.mkdir(folder);
+    await sh("sh", "-c", `cd ${folder} && tar -xf ${bundle} && ${spoil} && tar -cf ${bundle} *`);
+    const { code, stderr } = await it.install(["--from", bundle]);
+    assert.equal(code, 1);
+    assert.match(stderr, /the bundle is damaged/);
+    assert.equal(await it.tree(), before);
+  });
+}
 
 Deno.test("--with-cni leaves a network alone that is there", async () => {
   await using it = await place();

@@ -1,6 +1,9 @@
 /** Releases and bundles for tests of the installer, with a program in them that runs the sources. */
 import { packRelease, stampInstaller, sumsOf } from "../../packaging/compile/release.ts";
 import { ROOT } from "../check/source.ts";
+import { FakeRegistry } from "../fakes/registry.ts";
+import { testImage } from "../fakes/test_image.ts";
+import { sh } from "./sh.ts";
 
 /** Processor of the test's machine, as releases name it. */
 export const ARCH = Deno.build.arch;
@@ -48,6 +51,31 @@ export async function writeRelease(o: {
   await Deno.writeTextFile(`${o.dir}/install.sh`, stamped);
   await writeSums(o.dir, [`${name}.tar.gz`]);
   return path;
+}
+
+/** A bundle by `bundle create`, of these programs (`bin/NAME`, `cni/NAME`) and an image. */
+export async function writeBundleFile(
+  dir: string,
+  programs: Readonly<Record<string, string>>,
+): Promise<string> {
+  await using registry = new FakeRegistry();
+  registry.addImage("web:1", testImage({ layers: [[{ path: "a", content: "1" }]] }));
+  const folders = `${dir}/bundled`;
+  for (const [path, text] of Object.entries(programs)) {
+    await Deno.mkdir(`${folders}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(`${folders}/${path}`, text, { mode: 0o755 });
+  }
+  await Deno.writeTextFile(`${dir}/images.txt`, `${registry.host}/web:1\n`);
+  await Deno.writeTextFile(`${dir}/config.toml`, "");
+  const hasPlugins = Object.keys(programs).some((path) => path.startsWith("cni/"));
+  await sh(
+    Deno.execPath(),
+    ...["run", "-q", "-P", `${ROOT}main.ts`, "bundle", "create", "--out", `${dir}/bundle.tar`],
+    ...["--config", `${dir}/config.toml`, "--images-from", `${dir}/images.txt`],
+    ...["--executable", `${folders}/bin/cri-containerd`, "--binaries", `${folders}/bin`],
+    ...hasPlugins ? ["--cni-plugins", `${folders}/cni`] : [],
+  );
+  return `${dir}/bundle.tar`;
 }
 
 /** `sha256sums` for files of a folder. */
