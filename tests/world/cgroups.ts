@@ -21,7 +21,8 @@ export async function removeCgroup(parent: string): Promise<void> {
       for (const top of await topsOf(parent)) await removeTree(top);
       return true;
     } catch (error) {
-      if (error instanceof Deno.errors.Busy) return false;
+      // Deno has a class for it and doesn't use it.
+      if (error instanceof Error && "code" in error && error.code === "EBUSY") return false;
       throw error;
     }
   }, EMPTY_TIMEOUT_MS);

@@ -18,14 +18,7 @@ export async function powerOff(daemon: Daemon): Promise<void> {
   await unmountUnder(dir);
   await network.remove();
   await removeRules(network.name);
-  await eventually("the end of the pods' cgroups", async () => {
-    try {
-      await removeCgroup(daemon.cgroupParent);
-      return true;
-    } catch {
-      return false; // Its last process is just ending.
-    }
-  });
+  await removeCgroup(daemon.cgroupParent);
   await Deno.remove(`${dir}/state`, { recursive: true });
 }
 
