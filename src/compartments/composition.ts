@@ -80,8 +80,8 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
   const puller = { registry, store: imageStore, naming: imageNaming(config) };
   const network = openNetwork({ config, peers });
   const usage = new ImageUsage({
-    snapshots: containerd.snapshots(snapshotter),
-    snapshotter,
+    snapshots: (name) => containerd.snapshots(name),
+    snapshotters: [snapshotter, ...[...settings.runtimes.values()].map((it) => it.snapshotter)],
     introspection: containerd.introspection,
     statfs: (path) => linux.statfs(path),
     fallbackPath: config.root,

@@ -11,9 +11,9 @@ const log = logger("images");
 export type Statfs = (path: string) => unknown;
 
 export interface UsageDeps {
-  readonly snapshots: Pick<Snapshots, "list" | "usage">;
-  /** Name of the snapshotter. */
-  readonly snapshotter: string;
+  snapshots(snapshotter: string): Pick<Snapshots, "list" | "usage">;
+  /** Names of the snapshotters in use, that of most pods first. */
+  readonly snapshotters: readonly string[];
   readonly introspection: Pick<Introspection, "plugins">;
   readonly statfs: Statfs;
   /** Folder that exists, for snapshotters without a folder of their own. */
@@ -22,6 +22,13 @@ export interface UsageDeps {
 
 interface Measured extends Usage {
   readonly isFinal: boolean;
+}
+
+/** What one snapshotter has. */
+interface Filesystem {
+  readonly snapshotter: string;
+  readonly measured: Map<string, Measured>;
+  mountpoint: string | undefined;
 }
 
 const INTERVAL_MS = 10_000;
@@ -33,13 +40,15 @@ const NS_PER_MS = 1_000_000n;
 /** Measures again and again until it is stopped; answers are as old as the last round. */
 export class ImageUsage {
   readonly #deps: UsageDeps;
-  readonly #measured = new Map<string, Measured>();
-  #mountpoint: string | undefined;
+  readonly #filesystems: readonly Filesystem[];
   #atMs = 0;
   #round: Promise<void> | undefined;
 
   constructor(deps: UsageDeps) {
     this.#deps = deps;
+    this.#filesystems = [...new Set(deps.snapshotters)].map((snapshotter) => {
+      return { snapshotter, measured: new Map(), mountpoint: undefined };
+    });
   }
 
   /** Measures in the background from now on. */
@@ -63,7 +72,11 @@ export class ImageUsage {
 
   /** What one snapshot took at the last round, undefined for one that wasn't there then. */
   of(key: string): Usage | undefined {
-    return this.#measured.get(key);
+    for (const { measured } of this.#filesystems) {
+      const usage = measured.get(key);
+      if (usage !== undefined) return usage;
+    }
+    return undefined;
   }
 
   /** When the last round ended, in nanoseconds since the epoch; 0n before the first. */
@@ -71,28 +84,33 @@ export class ImageUsage {
     return BigInt(this.#atMs) * NS_PER_MS;
   }
 
-  /** Where the snapshots lie; undefined before the first round. */
+  /** Where the snapshots of most pods lie; undefined before the first round. */
   get mountpoint(): string | undefined {
-    return this.#mountpoint;
+    return this.#filesystems[0]?.mountpoint;
   }
 
   /** The answer to ImageFsInfo; the first call waits for the first round. */
   async fsInfo(signal: AbortSignal): Promise<ImageFsInfoResponse> {
     if (this.#atMs === 0) await this.measure(signal);
-    this.#mountpoint ??= await this.#findMountpoint(signal);
+    const found = this.#filesystems.filter(({ mountpoint }) => mountpoint !== undefined);
+    const usages = found.map((filesystem) => this.#sumOf(filesystem));
+    // Images and what containers write lie side by side in a snapshotter's folder.
+    return { imageFilesystems: usages, containerFilesystems: usages };
+  }
+
+  #sumOf({ measured, mountpoint = this.#deps.fallbackPath }: Filesystem): FilesystemUsage {
     let usedBytes = 0n;
     let inodes = 0n;
-    for (const usage of this.#measured.values()) {
+    for (const usage of measured.values()) {
       usedBytes += usage.sizeBytes;
       inodes += usage.inodes;
     }
-    const usage: FilesystemUsage = {
+    return {
       timestamp: this.measuredAtNs,
-      fsId: { mountpoint: this.#mountpoint },
+      fsId: { mountpoint },
       usedBytes: { value: usedBytes },
       inodesUsed: { value: inodes },
     };
-    return { imageFilesystems: [usage], containerFilesystems: [usage] };
   }
 
   /** One round; callers at the same time share it. */
@@ -103,32 +121,53 @@ export class ImageUsage {
 
   async #measureAll(signal: AbortSignal): Promise<void> {
     const o = { signal: AbortSignal.any([signal, AbortSignal.timeout(ROUND_TIMEOUT_MS)]) };
-    const seen = new Set<string>();
-    for await (const snapshot of this.#deps.snapshots.list([], o)) {
-      seen.add(snapshot.name);
-      // A committed snapshot never changes.
-      if (this.#measured.get(snapshot.name)?.isFinal) continue;
-      await this.#measureOne(snapshot, o);
+    const [first] = this.#filesystems;
+    for (const filesystem of this.#filesystems) {
+      try {
+        await this.#measureSnapshotter(filesystem, o);
+      } catch (error) {
+        // One that some runtime is configured with may not be there yet.
+        if (filesystem === first || signal.aborted) throw error;
+        log.debug("Cannot measure {snapshotter}: {error}", { ...filesystem, error });
+      }
     }
-    for (const name of this.#measured.keys()) if (!seen.has(name)) this.#measured.delete(name);
-    this.#mountpoint ??= await this.#findMountpoint(signal);
     this.#atMs = Date.now();
   }
 
-  async #measureOne(snapshot: SnapshotInfo, o: { signal: AbortSignal }): Promise<void> {
+  async #measureSnapshotter(
+    filesystem: Filesystem,
+    o: { signal: AbortSignal },
+  ): Promise<void> {
+    const { snapshotter, measured } = filesystem;
+    const seen = new Set<string>();
+    for await (const snapshot of this.#deps.snapshots(snapshotter).list([], o)) {
+      seen.add(snapshot.name);
+      // A committed snapshot never changes.
+      if (measured.get(snapshot.name)?.isFinal) continue;
+      await this.#measureOne(filesystem, snapshot, o);
+    }
+    for (const name of measured.keys()) if (!seen.has(name)) measured.delete(name);
+    filesystem.mountpoint ??= await this.#findMountpoint(snapshotter, o.signal);
+  }
+
+  async #measureOne(
+    { snapshotter, measured }: Filesystem,
+    snapshot: SnapshotInfo,
+    o: { signal: AbortSignal },
+  ): Promise<void> {
     try {
-      const usage = await this.#deps.snapshots.usage(snapshot.name, o);
-      this.#measured.set(snapshot.name, { ...usage, isFinal: snapshot.kind === "committed" });
+      const usage = await this.#deps.snapshots(snapshotter).usage(snapshot.name, o);
+      measured.set(snapshot.name, { ...usage, isFinal: snapshot.kind === "committed" });
     } catch (error) {
       // Gone since it was listed, or unmeasurable: one snapshot must not hide all others.
       if (!isKind(error, "notFound", "internal")) throw error;
-      this.#measured.delete(snapshot.name);
+      measured.delete(snapshot.name);
     }
   }
 
   /** The snapshotter's folder as it tells it itself; the kubelet asks the disk for its free space. */
-  async #findMountpoint(signal: AbortSignal): Promise<string> {
-    const { introspection, snapshotter, statfs, fallbackPath } = this.#deps;
+  async #findMountpoint(snapshotter: string, signal: AbortSignal): Promise<string> {
+    const { introspection, statfs, fallbackPath } = this.#deps;
     const filter = `type==io.containerd.snapshotter.v1,id==${snapshotter}`;
     const [plugin] = await introspection.plugins([filter], { signal });
     const root = plugin?.exports.get("root");

@@ -255,15 +255,17 @@ Deno.test("ImageFsInfo sums the snapshots and names the snapshotter's folder", a
   const content = "x".repeat(300_000);
   registry.addImage("big:1", uniqueImage({ layers: [[{ path: "big", content }]] }));
   const usage = new ImageUsage({
-    snapshots: containerd.snapshots(SNAPSHOTTER),
-    snapshotter: SNAPSHOTTER,
+    snapshots: (name) => containerd.snapshots(name),
+    snapshotters: [SNAPSHOTTER, "native", "nowhere"],
     introspection: containerd.introspection,
     statfs: (path) => Deno.statSync(path),
     fallbackPath: "/",
   });
   const usedBytes = async () => {
     await usage.measure(inTime());
-    const [fs] = (await usage.fsInfo(inTime())).imageFilesystems;
+    const [fs, native, ...more] = (await usage.fsInfo(inTime())).imageFilesystems;
+    assert.equal(native?.usedBytes?.value, 0n);
+    assert.deepEqual(more, [], "there is no third");
     assert.match(fs?.fsId?.mountpoint ?? "", /io\.containerd\.snapshotter\.v1\.overlayfs$/);
     return fs?.usedBytes?.value ?? 0n;
   };
