@@ -69,7 +69,23 @@ export async function execSync(
     // Only the store of containers may say of one that it isn't there.
     throw during(what, error, isKind(error, "notFound") ? "internal" : undefined);
   } finally {
+    void closeStreams(deps, id, execId);
+  }
+}
+
+/** The answer doesn't wait for it. */
+async function closeStreams(
+  deps: ExecSyncDeps,
+  containerId: string,
+  execId: string,
+): Promise<void> {
+  try {
     await deps.streams.closeCapture({ execId });
+  } catch (error) {
+    log.warn("The streams of a program in container {containerId} stay: {error}", {
+      containerId,
+      error,
+    });
   }
 }
 
@@ -85,20 +101,16 @@ async function collect(
   { process, execId, container, request }: Running,
   signal: AbortSignal,
 ): Promise<ExecSyncResponse> {
-  let isQuick = false;
   try {
     const attached = deps.streams.captureAttached({ execId });
     const { exitCode } = await exitInTime(process, request.timeout, signal);
     await attached;
     const output = await deps.streams.captured({ execId, ...DRAIN_LIMITS });
-    isQuick = output.isComplete;
     noteLimits(container, output);
     return { stdout: output.stdout, stderr: output.stderr, exitCode };
   } finally {
-    // A shim waits for whoever holds the streams, and one that was killed for its end: the caller
-    // doesn't.
-    const ended = process.end();
-    if (isQuick) await ended;
+    // A shim that deletes a process waits for whoever holds its streams: the caller doesn't.
+    void process.end();
   }
 }
 
