@@ -40,6 +40,14 @@ export function listContainers(deps: ListDeps, { filter }: ListContainersRequest
   return containerListCache.answer;
 }
 
+/** The entries of the list, for a stream of it. */
+export function containerEntries(
+  { containers }: ListDeps,
+  filter?: ContainerFilter,
+): Uint8Array[] {
+  return matching(containers, filter).map(entry);
+}
+
 function answer(containers: Container[]): Encoded {
   return new Encoded(joinEntries(containers.map(entry)));
 }

@@ -10,7 +10,9 @@ export async function inOneMessage(entries: AsyncIterable<Uint8Array>): Promise<
 }
 
 /** The entries in order, in messages that stay small however many there are. */
-export async function* inMessages(entries: AsyncIterable<Uint8Array>): AsyncGenerator<Encoded> {
+export async function* inMessages(
+  entries: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Encoded> {
   let waiting: Uint8Array[] = [];
   let size = 0;
   for await (const entry of entries) {

@@ -4,7 +4,11 @@ import { attach } from "../containers/attach.ts";
 import { createContainer, type CreateDeps } from "../containers/create.ts";
 import { exec, type ExecSessionDeps } from "../containers/exec.ts";
 import { execSync, type ExecSyncDeps } from "../containers/exec_sync.ts";
-import { listContainers, type ListDeps as ContainerListDeps } from "../containers/list.ts";
+import {
+  containerEntries,
+  listContainers,
+  type ListDeps as ContainerListDeps,
+} from "../containers/list.ts";
 import { removeContainer, type RemoveDeps as RemoveContainerDeps } from "../containers/remove.ts";
 import { reopenContainerLog, type ReopenDeps } from "../containers/reopen_log.ts";
 import { startContainer, type StartDeps } from "../containers/start.ts";
@@ -14,21 +18,18 @@ import {
   updateContainerResources,
   type UpdateDeps as UpdateContainerDeps,
 } from "../containers/update.ts";
-import {
-  ListContainersRequest,
-  ListPodSandboxRequest,
-  type RuntimeServiceDefinition,
-} from "../gen/cri/v1/api.ts";
+import type { RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
 import { runtimeConfig, updateRuntimeConfig } from "../node/runtime_config.ts";
 import { status, type StatusDeps as NodeStatusDeps } from "../node/status.ts";
 import { version, type VersionDeps } from "../node/version.ts";
-import { type ListDeps as PodListDeps, listPodSandbox } from "../pods/list.ts";
+import { type ListDeps as PodListDeps, listPodSandbox, podEntries } from "../pods/list.ts";
 import { portForward, type PortForwardDeps } from "../pods/port_forward.ts";
 import { type RemoveDeps as RemovePodDeps, removePodSandbox } from "../pods/remove.ts";
 import { type RunDeps, runPodSandbox } from "../pods/run.ts";
 import { podSandboxStatus, type StatusDeps as PodStatusDeps } from "../pods/status.ts";
 import { stopPodSandbox } from "../pods/stop.ts";
 import { type UpdateDeps as UpdatePodDeps, updatePodSandboxResources } from "../pods/update.ts";
+import { inMessages } from "./entries.ts";
 import { type ObserveDeps, observeRows } from "./observe.ts";
 import type { Handlers } from "./service_definition.ts";
 import {
@@ -111,9 +112,7 @@ function podRows(deps: RuntimeDeps) {
       await updatePodSandboxResources(deps, { idOrPrefix, resources, overhead }, signal);
       return {};
     },
-    streamPodSandboxes: async function* ({ filter }) {
-      yield await listPodSandbox(deps, ListPodSandboxRequest.fromPartial({ filter }));
-    },
+    streamPodSandboxes: ({ filter }) => inMessages(podEntries(deps, filter)),
   } satisfies Partial<RuntimeHandlers>;
 }
 
@@ -144,9 +143,7 @@ function containerRows(deps: RuntimeDeps) {
       return containerStatus(deps, request, signal);
     },
     listContainers: (request) => listContainers(deps, request),
-    streamContainers: async function* ({ filter }) {
-      yield await listContainers(deps, ListContainersRequest.fromPartial({ filter }));
-    },
+    streamContainers: ({ filter }) => inMessages(containerEntries(deps, filter)),
     updateContainerResources: async (request, signal) => {
       const { containerId: idOrPrefix } = request;
       const resources = checkUpdateContainerResources(request);

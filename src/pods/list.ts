@@ -30,6 +30,11 @@ export function listPodSandbox(deps: ListDeps, { filter }: ListPodSandboxRequest
   return podListCache.answer;
 }
 
+/** The entries of the list, for a stream of it. */
+export function podEntries({ sandboxes }: ListDeps, filter?: PodSandboxFilter): Uint8Array[] {
+  return matching(sandboxes, filter).map(entry);
+}
+
 function answer(pods: Sandbox[]): Encoded {
   return new Encoded(joinEntries(pods.map(entry)));
 }
