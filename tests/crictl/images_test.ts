@@ -112,3 +112,23 @@ Deno.test("crictl imagefsinfo names the snapshotter's folder and counts", async 
   assert.match(fs.fsId.mountpoint, /snapshotter\.v1\.overlayfs$/);
   assert(BigInt(fs.inodesUsed.value) > 0n);
 });
+
+Deno.test("a registry's password is neither in the daemon's log nor in its folders", async () => {
+  const password = `pw-${crypto.randomUUID()}`;
+  await using registry = new FakeRegistry({ bearer: { username: "me", password } });
+  registry.addImage("private:1", uniqueImage());
+  const name = `${registry.host}/private:1`;
+  const refused = await crictl.attempt("pull", "--creds", `me:${password}-wrong`, name);
+  assert.equal(refused.code, 1);
+  assert(!refused.stderr.replace(/--creds \S+/g, "").includes(password));
+  await crictl("pull", "--creds", `me:${password}`, name);
+  await crictl("rmi", name);
+  assert((await daemon.log()).includes(name), "the pull itself is in the log");
+  const header = btoa(`me:${password}`);
+  for (const secret of [password, header]) {
+    const { code, stdout } = await new Deno.Command("grep", {
+      args: ["-rlF", "-D", "skip", secret, daemon.dir, dir],
+    }).output();
+    assert.equal(code, 1, new TextDecoder().decode(stdout));
+  }
+});
