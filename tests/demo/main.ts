@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { print, printError } from "../../src/cli/output.ts";
 import { CriClient } from "../world/cri_client.ts";
 import { CRICTL } from "../world/crictl.ts";
-import { type Daemon, startDaemon } from "../world/daemon.ts";
+import { type Daemon, FROM_SOURCE, startDaemon } from "../world/daemon.ts";
 import { removeNode, removePods } from "./end.ts";
 import { checkNeeds } from "./needs.ts";
 import { openScreen, type Screen } from "./screen.ts";
@@ -22,10 +22,8 @@ const OK = 0;
 const FAILED = 1;
 const NOT_RUN = 2;
 
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-
 /** A session of its own, for Ctrl-C is meant for the demo, which needs the daemon to clean up. */
-const DAEMON = ["setsid", Deno.execPath(), "run", "-q", "-P", MAIN];
+const DAEMON = ["setsid", ...FROM_SOURCE];
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -5,6 +5,16 @@ import { removeCgroup } from "./cgroups.ts";
 import { endProcess, killShims, unmountUnder } from "./processes.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+/** From source with the executable's permissions, and with its heap, see packaging/compile. */
+export const FROM_SOURCE: readonly string[] = [
+  Deno.execPath(),
+  "run",
+  "-q",
+  "-P",
+  "--v8-flags=--max-semi-space-size=2",
+  MAIN,
+];
+
 const READY_TIMEOUT_MS = 60_000;
 
 export interface DaemonOptions {
@@ -136,7 +146,7 @@ ${options.config ?? ""}`;
 
   async start(): Promise<void> {
     const before = await this.log();
-    const command = this.options.command ?? [Deno.execPath(), "run", "-P", MAIN];
+    const command = this.options.command ?? FROM_SOURCE;
     // A shell in between lets the daemon write its log itself, so that it can outlive this process.
     const child = new Deno.Command("/bin/sh", {
       args: ["-c", 'log=$0; exec "$@" >>"$log" 2>&1', this.#logFile, ...command].concat(
