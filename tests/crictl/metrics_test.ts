@@ -4,6 +4,7 @@ import { crictlOf } from "../world/crictl.ts";
 import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
 import { assertNothingLeft } from "../world/leftovers.ts";
+import { sh } from "../world/sh.ts";
 import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
 
 const daemon = await startDaemon({ config: '[metrics]\naddress = "127.0.0.1:0"\n' });
@@ -73,6 +74,36 @@ Deno.test("metrics tell of calls, pulls, plugins, pods and logs", async () => {
   assert.ok((value(text, "process_cpu_seconds_total") ?? 0) > 0);
   const started = value(text, "process_start_time_seconds") ?? 0;
   assert.ok(Math.abs(Date.now() / 1000 - started) < 600, String(started));
+});
+
+Deno.test("output that a full disk loses is counted and said, and logging goes on by itself", async () => {
+  const disk = `${daemon.logDir}/full`;
+  await Deno.mkdir(disk, { recursive: true });
+  await sh("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk);
+  try {
+    const pod = await pods.run("full");
+    const script = "yes 0123456789 | head -n 50000; while :; do echo again; sleep 0.1; done";
+    const container = await pods.create(pod, {
+      pod: podConfig(daemon, "full"),
+      container: containerConfig("main", busybox.image, { command: ["sh", "-c", script] }),
+    });
+    await crictl("start", container);
+    const lost = await eventually("lost output", async () => {
+      return value(await scrape(), "cri_containerd_log_lost_bytes_total") || undefined;
+    });
+    assert.ok(lost > 1000);
+    assert.match(await daemon.log(), /Cannot write to \S+full\/main\.log: ENOSPC/);
+    // Somebody makes room in the file that the log goes on in, until the flood is over.
+    await eventually("the log to go on", async () => {
+      const log = await Deno.readTextFile(`${disk}/main.log`);
+      if (log.endsWith(" stdout F again\n")) return true;
+      await Deno.truncate(`${disk}/main.log`, 0);
+      return false;
+    });
+  } finally {
+    await pods.removeAll();
+    await sh("umount", "-l", disk);
+  }
 });
 
 Deno.test("nothing but the metrics is answered", async () => {
