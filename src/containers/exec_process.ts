@@ -6,11 +6,11 @@ import { type KeyedLock, waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Exit, Tasks } from "../containerd/tasks.ts";
+import { PROCESS_TYPE_URL } from "../containerd/types.ts";
 import type { StdioPaths } from "../logs/service.ts";
 import { encodeJson } from "../oci/encode.ts";
 import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
 import { parseGoJson } from "../state/go_json.ts";
-import { PROCESS_TYPE } from "../state/labels.ts";
 
 const log = logger("containers");
 
@@ -124,14 +124,11 @@ export class ExecProcess {
         execId,
         terminal,
         ...stdio,
-        spec: { typeUrl: PROCESS_TYPE, value: spec },
+        spec: { typeUrl: PROCESS_TYPE_URL, value: spec },
       });
-    } catch (error) {
-      throw endedMeanwhile(error);
-    }
-    try {
       await deps.execStarts.run(metadata.sandboxId, signal, () => tasks.startExec(id, execId));
     } catch (error) {
+      // Also when the first call failed: its answer may be all that was lost.
       await endExec(tasks, { id, execId });
       if (signal.aborted) throw error;
       throw refused(endedMeanwhile(error));

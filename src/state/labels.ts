@@ -19,9 +19,6 @@ export const CONTAINER_METADATA_TYPE = "github.com/containerd/cri/pkg/store/cont
 /** Type URL of a runtime spec in a container record. */
 export const SPEC_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
 
-/** Type URL of the process of an exec. */
-export const PROCESS_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process";
-
 /** Type URL of limits for what runs. */
 export const RESOURCES_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
 

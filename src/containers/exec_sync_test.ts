@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { FakeCaptures } from "../../tests/fakes/captures.ts";
+import { fakeContainerd } from "../../tests/fakes/containerd.ts";
+import { CriError } from "../base/errors.ts";
+import type { ContainerId, SandboxId } from "../base/id.ts";
+import { KeyedLock } from "../base/keyed_lock.ts";
+import { ContainerConfig, type ExecSyncRequest } from "../gen/cri/v1/api.ts";
+import { type Container, ContainerStore } from "../state/containers.ts";
+import { SPEC_TYPE } from "../state/labels.ts";
+import type { ContainerState } from "../state/status.ts";
+import { execSync } from "./exec_sync.ts";
+
+const ID = "c1" as ContainerId;
+const SPEC = '{"process":{"args":["main"],"env":["A=b"],"user":{"uid":7},' +
+  '"rlimits":[{"soft":18446744073709551615}]}}';
+
+const CONTAINER: Container = {
+  id: ID,
+  metadata: {
+    id: ID,
+    name: "main",
+    sandboxId: "p1" as SandboxId,
+    config: ContainerConfig.fromPartial({ metadata: { name: "main" } }),
+    imageRef: "",
+    logPath: "",
+    stopSignal: "",
+    processLabel: "",
+  },
+  createdAtNs: 0n,
+  state: { kind: "running", pid: 1, startedAtNs: 1n },
+  snapshotter: "overlayfs",
+  snapshotKey: ID,
+  user: undefined,
+};
+
+/** A running container, in which each program ends with 3 as soon as it is started. */
+async function setUp(state: ContainerState = CONTAINER.state) {
+  const { containerd, world } = fakeContainerd();
+  await containerd.containers.create({
+    id: ID,
+    labels: new Map(),
+    image: "",
+    runtime: { name: "runc", options: undefined },
+    spec: { typeUrl: SPEC_TYPE, value: new TextEncoder().encode(SPEC) },
+    snapshotter: "overlayfs",
+    snapshotKey: ID,
+    extensions: new Map(),
+  });
+  const stdio = { stdin: "", stdout: "", stderr: "", terminal: false };
+  await containerd.tasks.create({ id: ID, rootfs: [], ...stdio });
+  await containerd.tasks.start(ID);
+  const containers = new ContainerStore();
+  containers.add({ ...CONTAINER, state });
+  const streams = new FakeCaptures();
+  const execs = () => [...world.tasks.get(ID)?.execs.keys() ?? []];
+  const ends = { itself: true };
+  world.after = (method, args) => {
+    if (method === "tasks.startExec" && ends.itself) world.exit(ID, 3, String(args[1]));
+  };
+  const deps = {
+    containerd,
+    containers,
+    streams,
+    execStarts: new KeyedLock<SandboxId>(),
+    maxExecOutputBytes: 1000,
+  };
+  return { deps, world, streams, ends, execs };
+}
+
+function run(
+  { deps }: Awaited<ReturnType<typeof setUp>>,
+  { signal = new AbortController().signal, ...request }:
+    & Partial<ExecSyncRequest>
+    & { signal?: AbortSignal } = {},
+) {
+  return execSync(deps, { containerId: ID, cmd: ["true"], timeout: 0n, ...request }, signal);
+}
+
+/** The turns that what isn't waited for takes on fakes. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 50; turns++) await Promise.resolve();
+}
+
+Deno.test("execSync() answers with output and exit code, and leaves nothing", async () => {
+  const setup = await setUp();
+  setup.streams.output = { stdout: "out", stderr: "err" };
+  const answer = await run(setup);
+  const decoder = new TextDecoder();
+  assert.equal(decoder.decode(answer.stdout), "out");
+  assert.equal(decoder.decode(answer.stderr), "err");
+  assert.equal(answer.exitCode, 3);
+  await settle();
+  assert.deepEqual([setup.execs(), [...setup.streams.open]], [[], []]);
+});
+
+Deno.test("execSync() runs the container's own process with other arguments", async () => {
+  const setup = await setUp();
+  const specs: string[] = [];
+  const { exec } = setup.deps.containerd.tasks;
+  const tasks = {
+    ...setup.deps.containerd.tasks,
+    exec: (...args: Parameters<typeof exec>) => {
+      specs.push(new TextDecoder().decode(args[0].spec.value));
+      return exec(...args);
+    },
+  };
+  const containerd = { ...setup.deps.containerd, tasks };
+  await run({ ...setup, deps: { ...setup.deps, containerd } }, { cmd: ["ls", "-l"] });
+  // A 64-bit number comes through to its last digit.
+  assert.match(specs[0] ?? "", /"rlimits":\[\{"soft":18446744073709551615\}\]/);
+  const { rlimits: _, ...process } = JSON.parse(specs[0] ?? "");
+  assert.deepEqual(process, {
+    args: ["ls", "-l"],
+    env: ["A=b"],
+    user: { uid: 7 },
+    terminal: false,
+  });
+});
+
+const CALLS = [
+  "containers.get",
+  "tasks.exec",
+  "tasks.startExec",
+  "tasks.wait",
+  "openCapture",
+  "captureAttached",
+  "captured",
+] as const;
+
+for (const call of CALLS) {
+  for (const when of ["before", "after"] as const) {
+    Deno.test(`execSync() leaves nothing when ${call} fails ${when} its work`, async () => {
+      const setup = await setUp();
+      const fail = (name: string) => {
+        if (name === call) throw new CriError("unavailable", "it failed");
+      };
+      const { world, streams } = setup;
+      const regular = world.after;
+      if (when === "before") world.before = fail;
+      else {
+        world.after = async (method, args) => {
+          await regular?.(method, args);
+          fail(method);
+        };
+      }
+      streams[when] = fail;
+      await assert.rejects(run(setup), { kind: "unavailable" });
+      await settle();
+      assert.deepEqual([setup.execs(), [...streams.open]], [[], []]);
+    });
+  }
+}
+
+Deno.test("execSync() kills a process when its time is over", async () => {
+  const setup = await setUp();
+  setup.ends.itself = false;
+  await assert.rejects(run(setup, { timeout: 1n }), { kind: "deadlineExceeded" });
+  await settle();
+  assert.deepEqual([setup.execs(), [...setup.streams.open]], [[], []]);
+  assert(setup.world.calls.includes("tasks.kill"));
+});
+
+Deno.test("execSync() kills a process when its caller goes away", async () => {
+  const setup = await setUp();
+  setup.ends.itself = false;
+  const abort = new AbortController();
+  const running = run(setup, { signal: abort.signal });
+  await settle();
+  abort.abort(new DOMException("gone", "AbortError"));
+  await assert.rejects(running, { kind: "cancelled" });
+  await settle();
+  assert.deepEqual([setup.execs(), [...setup.streams.open]], [[], []]);
+});
+
+const NOT_RUNNING: readonly ContainerState[] = [
+  { kind: "created" },
+  { kind: "unknown", startedAtNs: 1n },
+  { kind: "exited", startedAtNs: 1n, finishedAtNs: 2n, exitCode: 0, reason: "", message: "" },
+];
+
+for (const state of NOT_RUNNING) {
+  Deno.test(`execSync() refuses a container that is ${state.kind}`, async () => {
+    const setup = await setUp(state);
+    await assert.rejects(run(setup), { kind: "failedPrecondition" });
+    assert.deepEqual(setup.world.calls.filter((call) => call === "tasks.exec"), []);
+  });
+}
+
+Deno.test("execSync() says failedPrecondition, never notFound, when the task is gone", async () => {
+  const setup = await setUp();
+  setup.world.tasks.delete(ID);
+  await assert.rejects(run(setup), { kind: "failedPrecondition" });
+});
