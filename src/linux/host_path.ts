@@ -17,7 +17,18 @@ const FLAGS = O_PATH | O_CLOEXEC;
  *
  * @throws CriError for a path that can't be looked at
  */
-export async function resolveHostPath(libc: ServerLibc, path: string): Promise<string> {
+export function resolveHostPath(libc: ServerLibc, path: string): Promise<string> {
+  const known = looking.get(path);
+  if (known !== undefined) return known;
+  const look = resolve(libc, path).finally(() => looking.delete(path));
+  looking.set(path, look);
+  return look;
+}
+
+/** Each holds a thread. Who tries a path again that doesn't answer joins the one that waits. */
+const looking = new Map<string, Promise<string>>();
+
+async function resolve(libc: ServerLibc, path: string): Promise<string> {
   const fd = await openLater(libc, path);
   if (fd >= 0) return nameOf(libc, fd);
   // Errors are told by the thread that met them: what failed there fails here too, and at once.
