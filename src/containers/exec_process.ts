@@ -165,22 +165,13 @@ function endedMeanwhile(error: unknown): CriError {
   return toCriError(error);
 }
 
-/** Ends an exec that another daemon has started. */
-export async function endLeftExec(
-  tasks: ExecTasks,
-  { id, execId }: { id: string; execId: string },
-): Promise<void> {
-  const exit = tasks.wait(id, { execId, timeoutMs: KILL_TIMEOUT_MS });
-  exit.catch(() => undefined);
-  await endExec(tasks, { id, execId, exit });
-}
-
-async function endExec(
+/** Ends a process, whoever has started it and however far that came. */
+export async function endExec(
   tasks: ExecTasks,
   { id, execId, exit }: { id: string; execId: string; exit?: Promise<Exit> },
 ): Promise<void> {
   try {
-    await killExec(tasks, { id, execId, exit });
+    if (exit === undefined || !await hasEnded(exit)) await killExec(tasks, id, execId);
     await tasks.deleteExec(id, execId);
   } catch (error) {
     if (isKind(error, "notFound")) return;
@@ -192,26 +183,20 @@ async function endExec(
   }
 }
 
-async function killExec(
-  tasks: ExecTasks,
-  { id, execId, exit }: { id: string; execId: string; exit: Promise<Exit> | undefined },
-): Promise<void> {
-  if (exit !== undefined && await hasSettled(exit)) return;
+async function killExec(tasks: ExecTasks, id: string, execId: string): Promise<void> {
+  const options = { execId, timeoutMs: KILL_TIMEOUT_MS };
   try {
-    await tasks.kill(id, SIGKILL, { execId, timeoutMs: KILL_TIMEOUT_MS });
+    await tasks.kill(id, SIGKILL, options);
   } catch (error) {
-    // It ended by itself meanwhile, or was never started; then it is deleted all the same.
-    if (exit !== undefined && !isKind(error, "notFound", "failedPrecondition")) throw error;
+    // It ended by itself meanwhile, or was never started: it is deleted all the same.
+    log.debug("Process {execId} was not killed: {error}", { execId, error });
+    return;
   }
-  if (exit !== undefined) await waitFor(exit, AbortSignal.timeout(KILL_TIMEOUT_MS));
+  await tasks.wait(id, options);
 }
 
-/** Whether a promise is settled already, for which a few turns of the microtask queue are enough. */
-async function hasSettled(promise: Promise<unknown>): Promise<boolean> {
-  const not = Symbol();
-  const first = await Promise.race([
-    promise.catch(() => undefined),
-    Promise.resolve(not).then((n) => n),
-  ]);
-  return first !== not;
+/** Whether an exit is known already, for which a few turns of the microtask queue are enough. */
+async function hasEnded(exit: Promise<Exit>): Promise<boolean> {
+  const not = Promise.resolve().then(() => false);
+  return await Promise.race([exit.then(() => true, () => false), not.then((it) => it)]);
 }

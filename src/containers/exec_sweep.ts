@@ -7,7 +7,7 @@ import { logger } from "../base/log.ts";
 import type { Containerd } from "../containerd/client.ts";
 import { EXEC_PREFIX } from "../state/folders.ts";
 import type { Settings } from "../state/settings.ts";
-import { endLeftExec } from "./exec_process.ts";
+import { endExec } from "./exec_process.ts";
 import type { CaptureService } from "./streams.ts";
 
 const log = logger("containers");
@@ -39,7 +39,7 @@ async function end(
   { containerId, execId, path }: LeftExec,
 ): Promise<void> {
   try {
-    await endLeftExec(containerd.tasks, { id: containerId, execId });
+    await endExec(containerd.tasks, { id: containerId, execId });
     // The other compartment may have lived on, with the streams still open.
     await streams.closeCapture({ execId });
     await removePath(path);

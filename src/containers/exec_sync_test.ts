@@ -151,6 +151,24 @@ for (const call of CALLS) {
   }
 }
 
+for (const call of ["tasks.startExec", "tasks.wait"]) {
+  Deno.test(`execSync() kills a process that runs though ${call} failed`, async () => {
+    const setup = await setUp();
+    let failures = 0;
+    setup.world.after = (method) => {
+      if (method === call && failures++ === 0) throw new CriError("unavailable", "it failed");
+    };
+    // The first wait fails though its work isn't done.
+    setup.world.before = (method) => {
+      if (method === call && call === "tasks.wait") setup.world.after?.(method, []);
+    };
+    await assert.rejects(run(setup), { kind: "unavailable" });
+    await settle();
+    assert.deepEqual([setup.execs(), [...setup.streams.open]], [[], []]);
+    assert(setup.world.calls.includes("tasks.kill"));
+  });
+}
+
 Deno.test("execSync() kills a process when its time is over", async () => {
   const setup = await setUp();
   setup.ends.itself = false;
