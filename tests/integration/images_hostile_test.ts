@@ -1,10 +1,14 @@
 /** Registries that misbehave, and what must never reach them. */
 import assert from "node:assert/strict";
+import { registryService } from "../../src/images/serve.ts";
 import { failure, FakeRegistry } from "../fakes/registry.ts";
 import { blob, sha256, testIndex } from "../fakes/test_image.ts";
+import { delay } from "../world/delay.ts";
 import {
+  calling,
   HURRIED,
   imagesWorld,
+  inTime,
   NO_AUTH,
   rejectsWith,
   SNAPSHOTTER,
@@ -304,3 +308,33 @@ for (const path of ["../../../../escaped", "/escaped", "a/../../../../escaped"])
     await world.remove(image.id);
   });
 }
+
+Deno.test("time that storing and unpacking take is not held against the registry", async () => {
+  await using registry = new FakeRegistry();
+  const content = crypto.getRandomValues(new Uint8Array(60_000));
+  registry.addImage("slow:1", uniqueImage({ layers: [[{ path: "a", content }]] }));
+  async function* slowly(source: AsyncIterable<Uint8Array>) {
+    for await (const piece of source) {
+      yield piece;
+      await delay(HURRIED.stallMs * 1.5);
+    }
+  }
+  const service = registryService({
+    ...world.deps,
+    content: {
+      ...containerd.content,
+      write: (blob, source, o) => containerd.content.write(blob, slowly(source), o),
+    },
+    diff: {
+      apply: async (...args) => {
+        await delay(HURRIED.stallMs * 1.5);
+        return await containerd.diff.apply(...args);
+      },
+    },
+  });
+  const reference = `${registry.host}/slow:1`;
+  await service.pull({ reference, snapshotter: SNAPSHOTTER }, calling());
+  assert.equal(registry.count("/blobs/"), 2, "nothing was broken off and asked for again");
+  await store.load(inTime());
+  await world.remove(reference);
+});
