@@ -44,6 +44,8 @@ type Key = Pick<CachedAttachment, "networkName"> & {
 /** libcni's cache in `<dir>/results`. */
 export class ResultCache {
   readonly #dir: string;
+  /** What this process wrote, by container and path: it needn't be read again to take it off. */
+  readonly #written = new Map<string, Map<string, CachedAttachment>>();
 
   constructor(cacheDir: string) {
     this.#dir = `${cacheDir}/results`;
@@ -71,7 +73,10 @@ export class ResultCache {
       await Deno.mkdir(this.#dir, { recursive: true, mode: 0o700 });
       await Deno.writeTextFile(temporary, text, { mode: 0o600 });
     }
-    await Deno.rename(temporary, this.#path(cached));
+    const path = this.#path(cached);
+    await Deno.rename(temporary, path);
+    const ofContainer = this.#written.get(target.containerId) ?? new Map();
+    this.#written.set(target.containerId, ofContainer.set(path, cached));
   }
 
   /** Whether there is a record, readable or not. */
@@ -87,7 +92,12 @@ export class ResultCache {
 
   /** Forgets an attachment; forgotten already is done. */
   async remove(key: Key): Promise<void> {
-    await Promise.all([removeFile(this.#path(key)), removeFile(this.#temporary(key))]);
+    const path = this.#path(key);
+    const { containerId } = key.target;
+    await Promise.all([removeFile(path), removeFile(this.#temporary(key))]);
+    const ofContainer = this.#written.get(containerId);
+    ofContainer?.delete(path);
+    if (ofContainer?.size === 0) this.#written.delete(containerId);
   }
 
   /**
@@ -95,6 +105,11 @@ export class ResultCache {
    * Files that can't be read are left out with a warning.
    */
   async list(containerId?: string): Promise<CachedAttachment[]> {
+    const written = containerId === undefined ? undefined : this.#written.get(containerId);
+    return inOrder(written === undefined ? await this.#read(containerId) : [...written.values()]);
+  }
+
+  async #read(containerId: string | undefined): Promise<CachedAttachment[]> {
     const found: CachedAttachment[] = [];
     for (const name of await this.#names()) {
       if (containerId !== undefined && !name.includes(`-${containerId}-`)) continue;
@@ -104,9 +119,7 @@ export class ResultCache {
         found.push(cached);
       }
     }
-    return found.sort((a, b) =>
-      a.target.ifName.localeCompare(b.target.ifName, "en", { numeric: true })
-    );
+    return found;
   }
 
   async #names(): Promise<string[]> {
@@ -130,6 +143,12 @@ export class ResultCache {
   #temporary(key: Key): string {
     return `${this.#dir}/.${this.#name(key)}.tmp`;
   }
+}
+
+function inOrder(attachments: CachedAttachment[]): CachedAttachment[] {
+  return attachments.sort((a, b) =>
+    a.target.ifName.localeCompare(b.target.ifName, "en", { numeric: true })
+  );
 }
 
 async function readCached(path: string): Promise<CachedAttachment | undefined> {

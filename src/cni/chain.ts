@@ -2,7 +2,7 @@
  * The verbs of a network: its plugins called one after another.
  * https://www.cni.dev/docs/spec/#section-3-execution-of-network-configurations
  */
-import { CriError, during, isKind } from "../base/errors.ts";
+import { CriError, during, isKind, toCriError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import { elapsedMs, logger } from "../base/log.ts";
 import type { Network, PluginConf } from "./conf.ts";
@@ -64,12 +64,12 @@ export async function chainOf(
 /** ADD, in order, each with the result of the one before. The result is the last one's. */
 export async function addChain(
   deps: ChainDeps,
-  { chain, target }: { chain: Chain; target: Target },
+  { chain, target, paths }: { chain: Chain; target: Target; paths: PluginPaths },
   signal: AbortSignal,
 ): Promise<JsonObject> {
   let prevResult: JsonObject | undefined;
   for (const plugin of chain.network.plugins) {
-    const step = { verb: "ADD", chain, plugin, target, prevResult } as const;
+    const step = { verb: "ADD", chain, plugin, target, prevResult, paths } as const;
     const answer = await call(deps, step, signal);
     if (answer === undefined) {
       throw new CriError("internal", `${describe(step)} succeeded and printed no result`);
@@ -88,8 +88,9 @@ export async function delChain(
   const prevResult = result !== undefined && isAtLeast(chain.version, "0.4.0")
     ? inVersion(result, chain.version)
     : undefined;
+  const paths = lookUpPlugins(deps, chain.network);
   for (const plugin of chain.network.plugins.toReversed()) {
-    await call(deps, { verb: "DEL", chain, plugin, target, prevResult }, signal);
+    await call(deps, { verb: "DEL", chain, plugin, target, prevResult, paths }, signal);
   }
 }
 
@@ -156,12 +157,30 @@ export async function findPlugin(
   );
 }
 
+/** The files of a network's plugins by type, each being looked for or found. */
+export type PluginPaths = ReadonlyMap<string, Promise<string>>;
+
+/** Looks for all plugins of a network at the same time. */
+export function lookUpPlugins(
+  deps: Pick<ChainDeps, "binDirs">,
+  { plugins, file }: Network,
+): PluginPaths {
+  return new Map(plugins.map(({ type }) => {
+    const path = findPlugin(deps, { type, file });
+    // Whoever runs the plugin is told; nobody has to.
+    path.catch(() => {});
+    return [type, path];
+  }));
+}
+
 /** @throws CriError failedPrecondition naming a plugin that isn't there */
 export async function findPlugins(
   deps: Pick<ChainDeps, "binDirs">,
-  { plugins, file }: Network,
-): Promise<void> {
-  for (const { type } of plugins) await findPlugin(deps, { type, file });
+  network: Network,
+): Promise<PluginPaths> {
+  const paths = lookUpPlugins(deps, network);
+  for (const path of paths.values()) await path;
+  return paths;
 }
 
 /** A network with the plugins that are there: one that isn't has added nothing. */
@@ -185,6 +204,8 @@ interface Step extends Pick<Invocation, "target" | "prevResult" | "valid"> {
   readonly verb: Verb;
   readonly chain: Chain;
   readonly plugin: PluginConf;
+  /** Looked for here if left out. */
+  readonly paths?: PluginPaths;
 }
 
 async function call(
@@ -192,9 +213,10 @@ async function call(
   step: Step,
   signal: AbortSignal,
 ): Promise<JsonObject | undefined> {
-  signal.throwIfAborted();
+  if (signal.aborted) throw toCriError(signal.reason);
   const { network } = step.chain;
-  const path = await findPlugin(deps, { type: step.plugin.type, file: network.file });
+  const { type } = step.plugin;
+  const path = await (step.paths?.get(type) ?? findPlugin(deps, { type, file: network.file }));
   const invocation = invocationOf(deps, step, path);
   const started = performance.now();
   const result = await run(deps, invocation, signal);

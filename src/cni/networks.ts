@@ -12,6 +12,7 @@ import {
   delChain,
   findPlugins,
   gcChain,
+  type PluginPaths,
   statusChain,
   withoutMissing,
 } from "./chain.ts";
@@ -102,12 +103,16 @@ class FolderNetworks implements CniNetworks {
         throw new CriError("failedPrecondition", `Cannot attach the pod: ${reason}`);
       }
       // One that is missing fails the pod before another has done anything.
-      for (const network of networks) await findPlugins(this.#deps, network);
+      const found: { network: Network; paths: PluginPaths }[] = [];
+      for (const network of networks) {
+        found.push({ network, paths: await findPlugins(this.#deps, network) });
+      }
       const results: ChainResult[] = [];
-      for (const [index, network] of networks.entries()) {
+      for (const [index, { network, paths }] of found.entries()) {
         const chain = await this.#chainOf(network, signal);
         const target = targetOf(attachment, index);
-        results.push({ ifName: target.ifName, raw: await this.#add(chain, target, signal) });
+        const raw = await this.#add({ chain, target, paths }, signal);
+        results.push({ ifName: target.ifName, raw });
       }
       return networkResult(results);
     });
@@ -198,11 +203,14 @@ class FolderNetworks implements CniNetworks {
     this.#folder.close();
   }
 
-  async #add(chain: Chain, target: Target, signal: AbortSignal): Promise<ChainResult["raw"]> {
+  async #add(
+    { chain, target, paths }: { chain: Chain; target: Target; paths: PluginPaths },
+    signal: AbortSignal,
+  ): Promise<ChainResult["raw"]> {
     const { network: { name, source }, version } = chain;
     const record = { networkName: name, target, config: source };
     await this.#cache.write({ ...record, result: undefined }, version);
-    const result = await addChain(this.#deps, { chain, target }, signal);
+    const result = await addChain(this.#deps, { chain, target, paths }, signal);
     await this.#cache.write({ ...record, result }, version);
     return result;
   }
@@ -212,8 +220,10 @@ class FolderNetworks implements CniNetworks {
     netnsPath: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const chain = await this.#cachedChain(cached, signal);
-    const isThere = await hasNetns(netnsPath);
+    const [chain, isThere] = await Promise.all([
+      this.#cachedChain(cached, signal),
+      hasNetns(netnsPath),
+    ]);
     const target = { ...cached.target, netnsPath: isThere ? netnsPath : "" };
     await delChain(this.#deps, { chain, target, result: cached.result }, signal);
     await this.#cache.remove(cached);
