@@ -13,6 +13,10 @@ export function isColourful(): boolean {
 export function painted(table: string, colours: readonly Colour[]): string {
   return table.split("\n").map((line, at) => {
     const colour = colours[at - 1];
-    return colour === undefined ? line : `\x1b[${CODES[colour]}m${line}\x1b[0m`;
+    return colour === undefined ? line : inColour(line, colour);
   }).join("\n");
+}
+
+export function inColour(text: string, colour: Colour): string {
+  return `\x1b[${CODES[colour]}m${text}\x1b[0m`;
 }

@@ -49,6 +49,14 @@ export function buildProgram(report: Report): Command {
     .action(async (flags: { config?: string; json?: boolean; wait?: string }) => {
       report(await (await import("./status.ts")).printStatus(flags));
     });
+  program.command("doctor")
+    .description("look whether the node is fit for pods; exits with 1 on faults, 3 on warnings")
+    .option("--config <FILE>", "configuration")
+    .option("--json", "for programs")
+    .option("--bundle <FILE>", "write what a report of a fault needs, without secrets")
+    .action(async (flags: { config?: string; json?: boolean; bundle?: string }) => {
+      report(await (await import("./doctor.ts")).runDoctor(flags));
+    });
   program.command("permissions")
     .description("show what each part of the daemon may do")
     .option("--config <FILE>", "configuration")
