@@ -3,10 +3,9 @@
  * waiting, maybe for ever, so the look is on another thread: only the request that named it waits.
  */
 import { CriError, invalidArgument } from "../base/errors.ts";
-import { EEXIST, ENOENT, linuxError } from "./errno.ts";
 import { readLink } from "./files.ts";
 import { AT_FDCWD, O_CLOEXEC, O_PATH } from "./flags.ts";
-import { check, cString, errnoOf, type ServerLibc } from "./libc.ts";
+import { check, cString, type ServerLibc } from "./libc.ts";
 
 const FOLDER_MODE = 0o755;
 const FLAGS = O_PATH | O_CLOEXEC;
@@ -28,27 +27,33 @@ export function resolveHostPath(libc: ServerLibc, path: string): Promise<string>
 /** Each holds a thread. Who tries a path again that doesn't answer joins the one that waits. */
 const looking = new Map<string, Promise<string>>();
 
+/** No call here is on this thread: a second look may wait as long as the first one did. */
 async function resolve(libc: ServerLibc, path: string): Promise<string> {
-  const fd = await openLater(libc, path);
-  if (fd >= 0) return nameOf(libc, fd);
-  // Errors are told by the thread that met them: what failed there fails here too, and at once.
-  const again = libc.open(cString(path), FLAGS, 0);
-  if (again >= 0) return nameOf(libc, again);
-  const errno = errnoOf(libc);
-  if (errno !== ENOENT) throw linuxError(`look at ${path}`, errno);
-  makeFolders(libc, path);
-  const made = libc.open(cString(path), FLAGS, 0);
+  const open = () => later(libc, path, (text) => libc.openLater(text, FLAGS, 0));
+  const found = await open();
+  if (found >= 0) return nameOf(libc, found);
+  await makeFolders(libc, path);
+  const made = await open();
   if (made >= 0) return nameOf(libc, made);
-  throw new CriError("failedPrecondition", `${path} is a link to nowhere`);
+  // Errors are told by the thread that met them, which is gone.
+  throw new CriError(
+    "failedPrecondition",
+    `${path} can be neither opened nor made as a folder: is its file system there, or is it a ` +
+      "link to nowhere?",
+  );
 }
 
-async function openLater(libc: ServerLibc, path: string): Promise<number> {
+/** Calls with a path in libc's own memory: this isolate may be gone before the call is over. */
+async function later(
+  libc: ServerLibc,
+  path: string,
+  call: (text: bigint) => Promise<number>,
+): Promise<number> {
   const text = cString(path);
-  // The memory is libc's own, for this isolate may be gone before the call is over.
   const memory = libc.malloc(BigInt(text.length));
   libc.copyIn(memory, text, BigInt(text.length));
   try {
-    return await libc.openLater(memory, FLAGS, 0);
+    return await call(memory);
   } finally {
     libc.free(memory);
   }
@@ -62,14 +67,12 @@ function nameOf(libc: ServerLibc, fd: number): string {
   throw invalidArgument("path", `${JSON.stringify(name)} is not a file`);
 }
 
-function makeFolders(libc: ServerLibc, path: string): void {
+/** Those that are there already, or can't be made, show when the path is opened. */
+async function makeFolders(libc: ServerLibc, path: string): Promise<void> {
   let folder = "";
-  for (const name of path.split("/")) {
-    if (name === "") continue;
+  for (const name of path.split("/").filter((name) => name !== "")) {
     folder += `/${name}`;
-    if (libc.mkdirat(AT_FDCWD, cString(folder), FOLDER_MODE) === 0) continue;
-    const errno = errnoOf(libc);
-    if (errno !== EEXIST) throw linuxError(`make the folder ${folder}`, errno);
+    await later(libc, folder, (text) => libc.mkdirLater(AT_FDCWD, text, FOLDER_MODE));
   }
 }
 

@@ -33,7 +33,7 @@ Deno.test({
       pod,
       request("hung", [{ host_path: `${dir}/data`, container_path: "/data" }]),
     );
-    const refused = assert.rejects(hung, /config\.mounts\[0\]\.host_path/);
+    const ended = hung.catch((error) => assert.match(String(error), /mounts\[0\]\.host_path/));
     try {
       // Everybody else is served meanwhile.
       const other = await pods.create(pod, request("other", []));
@@ -47,7 +47,8 @@ Deno.test({
     } finally {
       mute[Symbol.dispose]();
     }
-    await refused;
+    // Refused, or made where the mute one was a moment ago; in any case it isn't held up any more.
+    await ended;
     await pods.removeAll();
     await assertNothingLeft(daemon);
   },
