@@ -31,6 +31,7 @@ import type { SweepDeps } from "../pods/sweep.ts";
 import type { SweepShimsDeps } from "../pods/sweep_shims.ts";
 import { callChannel } from "./channel.ts";
 import { hostFacts, isSystemdNode, nodeHostname } from "./host_facts.ts";
+import { journaled } from "./journaled.ts";
 import { measuredPlugins, measuredPuller } from "./measured.ts";
 import { openObservers } from "./observers.ts";
 import { settingsOf } from "./settings.ts";
@@ -68,7 +69,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
   const { address, namespace, snapshotter } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
   const registry = callChannel<RegistryService>(peers.registry, "registry");
-  const io = callChannel<LogService & SessionRemote>(peers.io, "io");
+  const ioPart = callChannel<LogService & SessionRemote>(peers.io, "io");
   const kernelRelease = linux.readFile("/proc/sys/kernel/osrelease").trim();
   const settings = settingsOf(config, { isSystemd: isSystemdNode(), features, kernelRelease });
   const imageStore = new ImageStore({
@@ -95,6 +96,9 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     readFile: (path: string) => linux.readFileIfAny(path),
     nowNs: clock(),
   };
+  const io = config.logs.journal === ""
+    ? ioPart
+    : journaled(ioPart, { ...watched, datagramSocket: () => linux.datagramSocket() });
   let version: string | undefined;
   let remapping: ReadonlySet<string> = new Set();
   const deps: ServerDeps = {

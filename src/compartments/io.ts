@@ -16,7 +16,7 @@ import { usageService } from "./usage.ts";
 
 /** What of the configuration is used here. */
 export type IoConfig = Pick<Config, "state" | "streaming"> & {
-  readonly logs: Pick<Config["logs"], "dirs">;
+  readonly logs: Pick<Config["logs"], "dirs"> & Partial<Pick<Config["logs"], "journal">>;
 };
 
 compartmentMain<IoConfig>("io", async ({ config, peers }) => {
@@ -24,7 +24,7 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   const logDirs = config.logs.dirs;
   const io = openLinuxIo();
   io.closeLeftOpen(await Promise.all([fifoDir, ...logDirs].map(realPath)));
-  const logs = openLogService({ io, fifoDir, logDirs });
+  const logs = openLogService({ io, fifoDir, logDirs, journal: journalSocket(config) });
   const captures = new Captures(io, fifoDir);
   const listener = new StreamListener(await listenerOptions(config.streaming));
   const streams = new Streams({ io, fifoDir, listener, logs });
@@ -54,6 +54,10 @@ async function readPem(path: string): Promise<string> {
   } catch (error) {
     throw during(`Cannot serve with TLS: ${path} can't be read`, error, "failedPrecondition");
   }
+}
+
+function journalSocket({ logs }: IoConfig): string | undefined {
+  return logs.journal === "" ? undefined : logs.journal;
 }
 
 /** A folder that isn't there yet has nothing open in it. */

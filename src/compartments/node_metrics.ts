@@ -61,6 +61,7 @@ export function nodeMetrics(deps: NodeMetricsDeps, into: Metrics = metrics): () 
   });
   addEvents(into, deps.events);
   addLogs(into, told);
+  addJournal(into, told);
   addHeap(into, told);
   addCpu(into, told);
   readProcess(into, deps.readFile);
@@ -94,6 +95,15 @@ function addLogs(into: Metrics, told: Told): void {
     help: "Bytes of containers' logs that no disk took.",
     type: "counter",
     read: () => one(told.logs?.lostBytes),
+  });
+}
+
+function addJournal(into: Metrics, told: Told): void {
+  into.reading({
+    name: "cri_containerd_journal_lost_lines_total",
+    help: "Lines of containers' output that journald missed; they are in the log files.",
+    type: "counter",
+    read: () => one(told.logs?.journalLostLines),
   });
 }
 

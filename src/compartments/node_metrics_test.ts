@@ -26,7 +26,7 @@ function depsOf(more: Partial<NodeMetricsDeps> = {}): NodeMetricsDeps {
     containers,
     events: { load: { subscribers: 2, waiting: 3 } },
     readFile: (path) => FILES.get(path),
-    counters: () => Promise.resolve({ writtenBytes: 10, lostBytes: 4 }),
+    counters: () => Promise.resolve({ writtenBytes: 10, lostBytes: 4, journalLostLines: 1 }),
     usage: new Map([["io", () => Promise.resolve({ heapUsedBytes: 5, cpuSeconds: 0.5 })]]),
     ...more,
   };

@@ -192,6 +192,13 @@ export const TABLE = section("", {
       max: 1_048_576,
       meaning: "Longer lines are written in parts, marked as such.",
     }),
+    journal: path({
+      default: "",
+      empty: "log files only",
+      meaning:
+        "The socket of journald, /run/systemd/journal/socket: containers' output goes there " +
+        "too, with the names of container, pod and namespace.",
+    }),
   }),
 
   cgroup: section("Control groups.", {

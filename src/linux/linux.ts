@@ -2,6 +2,7 @@
 import { capabilitiesOf } from "./capabilities.ts";
 import { type Device, devices, devicesAt } from "./devices.ts";
 import { cgroupMounts, removeCgroup } from "./cgroups.ts";
+import { datagramSocket } from "./datagrams.ts";
 import { listFolder, readFile, readFileIfAny } from "./files.ts";
 import { findInRoot, readInRoot } from "./in_root.ts";
 import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
@@ -72,6 +73,8 @@ export interface Linux {
   readFileIfAny(path: string): string | undefined;
   /** What a process has open; undefined for one that has ended. */
   openFilesOf(pid: number): OpenFiles | undefined;
+  /** A socket for datagrams to a unix socket; whoever sends connects it. */
+  datagramSocket(): number;
   /** Names in a folder. @throws CriError notFound */
   listFolder(path: string): string[];
   /**
@@ -142,6 +145,7 @@ export function linuxOn(libc: ServerLibc): Linux {
     readFile: (path, maxBytes) => readFile(libc, path, maxBytes),
     readFileIfAny: (path) => readFileIfAny(libc, path),
     openFilesOf: (pid) => openFilesOf(libc, pid),
+    datagramSocket: () => datagramSocket(libc),
     listFolder: (path) => listFolder(libc, path),
     // deno-lint-ignore require-await -- so that its errors reject
     readInRoot: async (root, path, maxBytes) => readInRoot(libc, root, { path, maxBytes }),

@@ -1,5 +1,6 @@
 /** What the io compartment gets from the kernel. A fake stands in for it in tests. */
 import { Appender, type AppendTarget, openForAppend, type Written } from "./append.ts";
+import { connectDatagram, sendDatagram, type Sent } from "./datagrams.ts";
 import { errnoText } from "./errno.ts";
 import {
   closeLeftOpen,
@@ -39,6 +40,10 @@ export interface LinuxIo {
   connectLoopback(fd: number, address: LoopbackAddress): Connected;
   /** How a connection that took its time came out. */
   connectOutcome(fd: number): Connected;
+  /** Connects a socket for datagrams; whether there is somebody at the path. */
+  connectDatagram(fd: number, path: string): boolean;
+  /** Sends at once or not at all. */
+  sendDatagram(fd: number, bytes: Uint8Array<ArrayBuffer>): Sent;
   /** Bytes read; 0 at the end, "gone" for a connection that broke. */
   readSocket(fd: number, into: Uint8Array<ArrayBuffer>): number | "later" | "gone";
   /** Nothing more is sent on a socket; the other side may go on. */
@@ -104,6 +109,8 @@ export function linuxIoOn(libc: IoLibc): LinuxIo {
     duplicate: (fd) => duplicate(libc, fd),
     connectLoopback: (fd, address) => connectLoopback(libc, fd, address),
     connectOutcome: (fd) => connectOutcome(libc, fd),
+    connectDatagram: (fd, path) => connectDatagram(libc, fd, path),
+    sendDatagram: (fd, bytes) => sendDatagram(libc, fd, bytes),
     readSocket: (fd, into) => readSocket(libc, fd, into),
     endSocket: (fd) => endSocket(libc, fd),
     closeLeftOpen: (folders) => closeLeftOpen(libc, folders),

@@ -3,6 +3,7 @@ import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import type { StreamName } from "./format.ts";
 import type { LogCounters } from "./counters.ts";
+import { type Journal, JournalTap } from "./journal.ts";
 import { LogFile } from "./log_file.ts";
 import { locateLog } from "./path.ts";
 import { StreamPump, type Workspace } from "./pump.ts";
@@ -19,6 +20,8 @@ export interface LogDeps {
   /** Folders that logs may lie in. */
   readonly logDirs: readonly string[];
   readonly counters: LogCounters;
+  /** Undefined where no journal is configured. */
+  readonly journal?: Journal | undefined;
 }
 
 export class ContainerLog implements TappedStreams {
@@ -53,6 +56,7 @@ export class ContainerLog implements TappedStreams {
     try {
       const paths = resume ? held ?? stdioPaths(options) : await makeStdio(deps.io, options);
       pumps.push(...openPumps(deps, { options, paths, file, taps }));
+      tapJournal(deps, { options, pumps, taps });
       if (resume) { for (const pump of pumps) pump.resume(); }
       return new ContainerLog({ dir, paths, file, pumps, taps });
     } catch (error) {
@@ -98,6 +102,16 @@ export class ContainerLog implements TappedStreams {
     await this.stop();
     await removePath(this.#dir);
   }
+}
+
+function tapJournal(
+  { journal }: LogDeps,
+  { options, pumps, taps }: { options: LogOptions; pumps: StreamPump[]; taps: Taps },
+): void {
+  if (journal === undefined || options.journal === undefined) return;
+  const tap = new JournalTap(journal, options.journal, options.maxLineBytes);
+  taps.add(tap);
+  void Promise.all(pumps.map((pump) => pump.ended)).then(() => tap.end());
 }
 
 function openFile(deps: LogDeps, { logPath, resume }: LogOptions): LogFile | undefined {

@@ -3,8 +3,10 @@ export interface LogCounters {
   writtenBytes: number;
   /** Output that no disk took. */
   lostBytes: number;
+  /** Lines that journald missed, where it gets them too. */
+  journalLostLines: number;
 }
 
 export function logCounters(): LogCounters {
-  return { writtenBytes: 0, lostBytes: 0 };
+  return { writtenBytes: 0, lostBytes: 0, journalLostLines: 0 };
 }

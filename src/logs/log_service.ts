@@ -5,6 +5,7 @@ import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import { ContainerLog, type LogDeps } from "./container_log.ts";
 import { type LogCounters, logCounters } from "./counters.ts";
+import { Journal } from "./journal.ts";
 import { Output } from "./output.ts";
 import { READ_BYTES } from "./pump.ts";
 import type { TappedStreams } from "./tap.ts";
@@ -16,6 +17,8 @@ export interface LogServiceOptions {
   readonly fifoDir: string;
   /** Folders that logs may lie in. */
   readonly logDirs: readonly string[];
+  /** The socket of journald, where containers' output goes too. */
+  readonly journal?: string | undefined;
 }
 
 /** A service that can be ended: lines begun are written out, the FIFOs stay for the next one. */
@@ -30,9 +33,13 @@ export type LogServiceHandle = LogService & {
 };
 
 /** Opens the service; nothing is read until a container is opened. */
-export function openLogService({ io, fifoDir, logDirs }: LogServiceOptions): LogServiceHandle {
+export function openLogService(
+  { io, fifoDir, logDirs, journal: path }: LogServiceOptions,
+): LogServiceHandle {
   const space = { input: new Uint8Array(READ_BYTES), output: new Output() };
-  return new Logs({ io, space, logDirs, counters: logCounters() }, fifoDir);
+  const counters = logCounters();
+  const journal = path === undefined ? undefined : new Journal({ io, counters, path });
+  return new Logs({ io, space, logDirs, counters, journal }, fifoDir);
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;

@@ -1,4 +1,5 @@
 /** Step 7 of 7: the logs of containers, as the server compartment calls them in the io compartment. */
+import type { JournalOptions } from "./journal.ts";
 import type { LogCounters } from "./counters.ts";
 
 /** What a container's stdio is made from. */
@@ -18,6 +19,8 @@ export interface LogOptions {
   resume: boolean;
   /** With `resume`: where they are when another CRI made them, below the daemon's state folder. */
   held?: StdioPaths | undefined;
+  /** Where in the journal the output goes too. */
+  journal?: JournalOptions | undefined;
 }
 
 /** Paths for containerd's CreateTask; "" where there is no such stream. */

@@ -123,6 +123,10 @@ export class FakeLinux implements Linux {
     return this.files.get(path);
   }
 
+  datagramSocket(): number {
+    return 99;
+  }
+
   openFilesOf(): undefined {
     return undefined;
   }
@@ -346,6 +350,14 @@ export class FakeLinuxIo implements LinuxIo {
 
   unwatch(fd: number): void {
     delete this.#readers.get(fd)?.listener;
+  }
+
+  connectDatagram(): boolean {
+    return false;
+  }
+
+  sendDatagram(): "lost" {
+    return "lost";
   }
 
   threadCpuSeconds(): number {
