@@ -1,5 +1,4 @@
 /** Attach: gives the URL under which a client sees a container's output and writes its input. */
-import * as v from "valibot";
 import { during } from "../base/errors.ts";
 import { newId } from "../base/id.ts";
 import { waitFor } from "../base/keyed_lock.ts";
@@ -7,7 +6,7 @@ import type { AttachRequest, AttachResponse } from "../gen/cri/v1/api.ts";
 import { closeStdin, type ExecSessionDeps } from "./exec.ts";
 import { runningContainer } from "./exec_process.ts";
 import { Resizer } from "./resizer.ts";
-import { sessionEventSchema } from "./streams.ts";
+import { onSessionEvent } from "./streams.ts";
 
 export type AttachDeps = ExecSessionDeps;
 
@@ -36,12 +35,11 @@ export async function attach(
   };
   const serving = deps.streams.serveAttach(options, {
     signal: deps.stopping,
-    onProgress: (told) => {
-      const event = v.parse(sessionEventSchema, told);
+    onProgress: onSessionEvent((event) => {
       if (event.kind === "url") given.resolve(event.url);
       else if (event.kind === "resize") resizer.resize(event);
       else if (event.kind === "stdinEnded") void closeStdin(deps.containerd.tasks, id);
-    },
+    }),
   });
   serving.catch((error) => given.reject(during("Cannot open a stream", error)));
   return { url: await waitFor(given.promise, signal) };

@@ -6,7 +6,6 @@
  *   2  the client connects: the process is started on the session's FIFOs
  *   3  it ends: the client is told its exit code; or the client goes: the process is killed
  */
-import * as v from "valibot";
 import { during, toCriError } from "../base/errors.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
@@ -23,7 +22,7 @@ import {
 } from "./exec_process.ts";
 import { DRAIN_LIMITS } from "./exec_sync.ts";
 import { Resizer } from "./resizer.ts";
-import { type SessionEvent, sessionEventSchema, type SessionRemote } from "./streams.ts";
+import { onSessionEvent, type SessionEvent, type SessionRemote } from "./streams.ts";
 
 const log = logger("containers");
 
@@ -84,7 +83,7 @@ class ExecRun {
     try {
       await this.#deps.streams.serveExec(options, {
         signal: this.#deps.stopping,
-        onProgress: (event) => this.#take(v.parse(sessionEventSchema, event)),
+        onProgress: onSessionEvent((event) => this.#take(event)),
       });
     } catch (error) {
       this.#url.reject(during("Cannot open a stream", error));

@@ -1,6 +1,9 @@
 /** What the io compartment does for processes' streams, as the server compartment calls it. */
 import * as v from "valibot";
+import { logger } from "../base/log.ts";
 import type { StdioPaths } from "../logs/service.ts";
+
+const log = logger("containers");
 
 /** FIFOs of a process that runs beside a container's own. */
 export interface ExecStdioOptions {
@@ -57,7 +60,7 @@ export interface AttachOptions extends CommandOptions {
  * What a session tells while its call is under way. The io compartment faces the network: what it
  * tells is checked like any input.
  */
-export const sessionEventSchema = v.variant("kind", [
+const sessionEventSchema = v.variant("kind", [
   /** Where the client may connect, for a minute. */
   v.object({ kind: v.literal("url"), url: v.string() }),
   /** The client of an exec is there: the process is to be started on these FIFOs. */
@@ -73,6 +76,15 @@ export const sessionEventSchema = v.variant("kind", [
 ]);
 
 export type SessionEvent = v.InferOutput<typeof sessionEventSchema>;
+
+/** Hands an event on; what is none is dropped, with a word in the log. */
+export function onSessionEvent(take: (event: SessionEvent) => void): (told: unknown) => void {
+  return (told) => {
+    const { success, output } = v.safeParse(sessionEventSchema, told);
+    if (success) take(output);
+    else log.error("A session told something that is no event: {told}", { told });
+  };
+}
 
 /**
  * Clients of exec, attach and port-forward. Each session is one call, which tells

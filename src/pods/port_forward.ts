@@ -4,12 +4,11 @@
  * The sockets are made here, for only this compartment may enter a pod's network, and handed as
  * numbers to the io compartment, which connects them and copies.
  */
-import * as v from "valibot";
 import { CriError, during, toCriError } from "../base/errors.ts";
 import { newId } from "../base/id.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
-import { sessionEventSchema, type SessionRemote, type SocketPair } from "../containers/streams.ts";
+import { onSessionEvent, type SessionRemote, type SocketPair } from "../containers/streams.ts";
 import type { PortForwardRequest, PortForwardResponse } from "../gen/cri/v1/api.ts";
 import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
 
@@ -42,13 +41,12 @@ export async function portForward(
   const given = Promise.withResolvers<string>();
   const serving = deps.streams.servePortForward({ sessionId, ports: port }, {
     signal: deps.stopping,
-    onProgress: (told) => {
-      const event = v.parse(sessionEventSchema, told);
+    onProgress: onSessionEvent((event) => {
       if (event.kind === "url") given.resolve(event.url);
       else if (event.kind === "connect") {
         void connect(deps, pod, { sessionId, connectionId: event.connectionId });
       }
-    },
+    }),
   });
   serving.catch((error) => given.reject(during("Cannot open a stream", error)));
   return { url: await waitFor(given.promise, signal) };
