@@ -12,13 +12,19 @@ const FIRST_BYTES = 4096;
 
 /** Bytes of one stream, in one piece: a chunk of a byte must not cost a hundred. */
 class Kept {
+  readonly #maxBytes: number;
   #bytes = new Uint8Array(0);
   length = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
 
   add(chunk: Uint8Array): void {
     const needed = this.length + chunk.length;
     if (needed > this.#bytes.length) {
-      const capacity = Math.max(needed, this.#bytes.length * 2, FIRST_BYTES);
+      const doubled = Math.min(Math.max(this.#bytes.length * 2, FIRST_BYTES), this.#maxBytes);
+      const capacity = Math.max(needed, doubled);
       this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(capacity));
     }
     this.#bytes.set(chunk, this.length);
@@ -36,12 +42,13 @@ class Kept {
 
 export class Capture {
   readonly #output: ExecOutput;
-  readonly #kept = { stdout: new Kept(), stderr: new Kept() };
+  readonly #kept: { readonly stdout: Kept; readonly stderr: Kept };
   readonly #maxBytes: number;
   #isCut = false;
 
   constructor(io: LinuxIo, paths: StdioPaths, maxBytes: number) {
     this.#maxBytes = maxBytes;
+    this.#kept = { stdout: new Kept(maxBytes), stderr: new Kept(maxBytes) };
     this.#output = new ExecOutput(io, paths, (stream, chunk) => this.#take(stream, chunk));
   }
 
