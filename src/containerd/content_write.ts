@@ -106,7 +106,7 @@ async function send(w: ContentWrite, call: WriteCall, stored: bigint): Promise<v
   let unacknowledged = 0;
   let last: Uint8Array = new Uint8Array(0);
   if (content.sizeBytes === 0n || stored < content.sizeBytes) {
-    for await (const piece of piecesOf(beyond(w, stored), PIECE_BYTES)) {
+    for await (const piece of piecesOf(beyond(w, stored), PIECE_BYTES, inTurn())) {
       // Held back by one, so that the last piece goes with the commit and saves a round trip.
       if (last.length > 0) {
         call.send({ ...request(content, WRITE), offset, data: last });
@@ -123,6 +123,16 @@ async function send(w: ContentWrite, call: WriteCall, stored: bigint): Promise<v
   const labels = content.labels;
   call.send({ ...request(content, COMMIT), offset, data: last, labels });
   for (let answers = unacknowledged + 1; answers > 0; answers--) await call.receive(ACK_TIMEOUT_MS);
+}
+
+/**
+ * Two pieces in turn: one is held back while the other fills, and sending copies. A new one for each
+ * would make as much garbage as there is content.
+ */
+function inTurn(): (size: number) => Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let turn = 0;
+  return (size) => pieces[turn++ % 2] ??= new Uint8Array(size);
 }
 
 /** The source without what is stored already, and never more of it than the blob may have. */

@@ -3,10 +3,13 @@
 /**
  * The same bytes in pieces of exactly `size` bytes, the last one shorter; an empty source gives
  * none. At most one piece is held, and chunks that are large enough aren't copied.
+ *
+ * @param newPiece may give a piece again whose reader is done with it
  */
 export async function* piecesOf(
   source: AsyncIterable<Uint8Array>,
   size: number,
+  newPiece: (size: number) => Uint8Array = (size) => new Uint8Array(size),
 ): AsyncGenerator<Uint8Array> {
   let piece: Uint8Array | undefined;
   let filled = 0;
@@ -18,7 +21,7 @@ export async function* piecesOf(
         rest = rest.subarray(size);
         continue;
       }
-      piece ??= new Uint8Array(size);
+      piece ??= newPiece(size);
       const part = rest.subarray(0, size - filled);
       piece.set(part, filled);
       filled += part.length;

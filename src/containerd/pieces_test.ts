@@ -32,3 +32,22 @@ Deno.test("piecesOf() keeps bytes and their order", async () => {
   const pieces = await Array.fromAsync(piecesOf(source(), 4));
   assert.deepEqual(pieces.flatMap((piece) => [...piece]), [...bytes]);
 });
+
+Deno.test("piecesOf() fills pieces that come again, once their reader is done with them", async () => {
+  const bytes = Uint8Array.from({ length: 22 }, (_, i) => i);
+  const source = async function* () {
+    yield await Promise.resolve(bytes.subarray(0, 3));
+    yield bytes.subarray(3, 20);
+    yield bytes.subarray(20);
+  };
+  const own = [new Uint8Array(4), new Uint8Array(4)];
+  let turn = 0;
+  const read: number[] = [];
+  let held: Uint8Array | undefined;
+  for await (const piece of piecesOf(source(), 4, () => own[turn++ % 2] ?? new Uint8Array(4))) {
+    read.push(...held ?? []);
+    held = piece;
+  }
+  read.push(...held ?? []);
+  assert.deepEqual(read, [...bytes]);
+});
