@@ -67,7 +67,7 @@ Deno.test({
           }),
         });
         await crictl("start", container);
-        await eventually("a message", async () => (await received()).includes("line 3"));
+        await eventually("a message", async () => (await received()).includes("line 3"), 20_000);
         const text = await received();
         for (
           const field of [
@@ -81,7 +81,7 @@ Deno.test({
         const before = (await crictl("logs", container)).trimEnd().split("\n").length;
         await Deno.remove(file);
         receiver = await startReceiver(socket, file);
-        await eventually("a message after the restart", async () => (await received()) !== "");
+        await eventually("it again", async () => (await received()) !== "", 20_000);
         await receiver[Symbol.asyncDispose]();
         const lines = (await crictl("logs", container)).trimEnd().split("\n");
         assert.ok(lines.length > before);
