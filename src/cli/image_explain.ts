@@ -1,7 +1,7 @@
 /** `cri-containerd images explain`: which servers a pull would ask, and what they say. */
 import { toCriError } from "../base/errors.ts";
 import { configureLogging } from "../base/logging.ts";
-import { imageNaming } from "../compartments/registry_deps.ts";
+import { imageNaming } from "../compartments/image_naming.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Config } from "../config/table.ts";
 import { MANIFEST_TYPES } from "../images/manifest.ts";

@@ -12,7 +12,7 @@ import type { Accounts } from "../oci/user.ts";
 import type { ImageDeps } from "../cri/image_service.ts";
 import type { RuntimeDeps } from "../cri/services.ts";
 import { imageArchitecture } from "../images/platform.ts";
-import { imageNaming } from "./registry_deps.ts";
+import { imageNaming } from "./image_naming.ts";
 import { imagePuller, sandboxImages } from "../images/puller.ts";
 import type { RegistryService } from "../images/service.ts";
 import { ImageStore } from "../images/store.ts";

@@ -3,7 +3,6 @@ import { KeyedLock } from "../base/keyed_lock.ts";
 import { Slots } from "../base/slots.ts";
 import type { Config } from "../config/table.ts";
 import type { Containerd } from "../containerd/client.ts";
-import { type Naming, namingOf } from "../images/naming.ts";
 import { imageArchitecture } from "../images/platform.ts";
 import type { PullDeps } from "../images/pull.ts";
 import { readKey, ruleFor } from "../images/signatures.ts";
@@ -14,11 +13,6 @@ import { timingWith } from "../registry/timing.ts";
 
 /** Most layers are unpacked before they are measured once. */
 const MEASURE_EVERY_MS = 5_000;
-
-/** How images are called on this node. */
-export function imageNaming({ images }: Config): Naming {
-  return namingOf({ shortNames: images.short_names, pinned: images.pinned_images });
-}
 
 /** Where images come from. */
 export function sourceDeps({ images }: Config) {

@@ -1,6 +1,6 @@
 /** The configuration as verbose Status tells it: under the field names of containerd's CRI plugin. */
 import type { Config } from "../config/table.ts";
-import { PAUSE_IMAGE_NAME } from "../images/pause.ts";
+import { PAUSE_IMAGE_NAME } from "../images/pause_name.ts";
 import type { Settings } from "../state/settings.ts";
 
 /** For crictl info, kubeadm and test suites, which read `stateDir`, `sandboxImage` and others. */

@@ -2,11 +2,9 @@
 import { packTar } from "./archive.ts";
 import { digestOf } from "./chain.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "./manifest.ts";
+import { PAUSE_IMAGE_NAME } from "./pause_name.ts";
 import { type PauseArchitecture, pauseProgram } from "./pause_program.ts";
 import type { BuiltImage } from "./sandbox_image.ts";
-
-/** Its name, under which no registry has anything. */
-export const PAUSE_IMAGE_NAME = "cri-containerd.local/pause:built-in";
 
 const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar";
 

@@ -3,7 +3,7 @@
  * same folders, so that each finds what the other knew.
  */
 import assert from "node:assert/strict";
-import { PAUSE_IMAGE_NAME } from "../../src/images/pause.ts";
+import { PAUSE_IMAGE_NAME } from "../../src/images/pause_name.ts";
 import { type RunningContainerd, startContainerd } from "../world/containerd.ts";
 import { type Crictl, crictlOf } from "../world/crictl.ts";
 import { type Daemon, startDaemon } from "../world/daemon.ts";
