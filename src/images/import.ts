@@ -11,7 +11,6 @@ import type { Descriptor } from "../containerd/types.ts";
 import { type ArchiveEntry, storeArchive } from "./archive_blobs.ts";
 import { type ArchivedImage, findImages } from "./archive_images.ts";
 import { childLabels } from "./gc_labels.ts";
-import { unpacked } from "./compression.ts";
 import { withLease } from "./lease.ts";
 import { documentKind, MAX_DOCUMENT_BYTES, parseIndex, parseManifest } from "./manifest.ts";
 import { platformRank } from "./platform.ts";
@@ -22,7 +21,7 @@ import { unpackTarget } from "./unpack_stored.ts";
 
 const log = logger("images");
 
-/** Reads a tar stream; going on to the next entry skips what is left of a body. */
+/** Reads a tar stream, packed or not; going on to the next entry skips what is left of a body. */
 export type ReadArchive = (stream: ReadableStream<Uint8Array>) => AsyncIterable<ArchiveEntry>;
 
 export interface ImportDeps extends TransferDeps {
@@ -54,7 +53,7 @@ export async function importArchive(
   try {
     return await withLease(deps.leases, signal, async (leaseId) => {
       const transfer = { deps, leaseId, signal };
-      const contents = await storeArchive(transfer, deps.readArchive(await unpacked(stream)));
+      const contents = await storeArchive(transfer, deps.readArchive(stream));
       const images = await findImages(transfer, contents, baseName);
       if (allPlatforms) await recordForeign(transfer, images, labels);
       return await unpackAll(transfer, images, { snapshotter, labels });
