@@ -29,8 +29,10 @@ export function readFile(libc: CommonLibc, path: string, maxBytes = DEFAULT_MAX_
 const scratch = new Uint8Array(CHUNK_BYTES);
 
 /**
- * A small file as text, undefined when it can't be read: for files of /proc and /sys that come and
- * go, and are read so often that making an error and new memory for each would count.
+ * A file as text, undefined when it can't be read: for files of /proc and /sys that come and go, and
+ * are read so often that making an error and new memory for each would count. Most are small.
+ *
+ * @throws CriError resourceExhausted for a file that is none of those
  */
 export function readFileIfAny(libc: CommonLibc, path: string): string | undefined {
   const fd = libc.open(cString(path), O_RDONLY | O_CLOEXEC, 0);
@@ -43,6 +45,12 @@ export function readFileIfAny(libc: CommonLibc, path: string): string | undefine
       read = Number(libc.read(fd, rest, BigInt(rest.length)));
       size += Math.max(read, 0);
     } while (read > 0 && size < scratch.length);
+    if (size === scratch.length) {
+      const whole = new TextDecoder();
+      const head = whole.decode(scratch, { stream: true });
+      const rest = readAll(libc, fd, { maxBytes: DEFAULT_MAX_BYTES, action: `read ${path}` });
+      return head + whole.decode(rest);
+    }
   } finally {
     libc.close(fd);
   }

@@ -69,7 +69,7 @@ export interface Linux {
    * @throws CriError notFound, and resourceExhausted for a file over `maxBytes`
    */
   readFile(path: string, maxBytes?: number): string;
-  /** The same of at most 64 KiB, quickly; undefined when it can't be read. */
+  /** The same, quickly; undefined when it can't be read. */
   readFileIfAny(path: string): string | undefined;
   /** What a process has open; undefined for one that has ended. */
   openFilesOf(pid: number): OpenFiles | undefined;

@@ -178,6 +178,18 @@ linuxTest("readInRoot() follows links inside the root only", async (dir) => {
   await assert.rejects(read("/etc/passwd", 3), { kind: "resourceExhausted" });
 });
 
+linuxTest("readFileIfAny() reads small files and large ones, and misses none", async (dir) => {
+  const path = `${dir}/file`;
+  // Characters of two bytes, so that a part may end within one.
+  for (const length of [0, 1, 32_767, 32_768, 32_769, 100_000]) {
+    const text = `a${"ö".repeat(length)}`;
+    await Deno.writeTextFile(path, text);
+    assert.equal(linux.readFileIfAny(path), text, String(length));
+  }
+  assert.equal(linux.readFileIfAny(`${dir}/none`), undefined);
+  assert.equal(linux.readFileIfAny(dir), undefined, "a folder");
+});
+
 linuxTest(
   "readFile(), listFolder(), devices() and capabilities tell what the node tells",
   (dir) => {
