@@ -1,84 +1,22 @@
 import assert from "node:assert/strict";
-import { FakeCaptures } from "../../tests/fakes/captures.ts";
-import { fakeContainerd } from "../../tests/fakes/containerd.ts";
+import {
+  ID,
+  type RunningContainer,
+  runningContainer as setUp,
+  settle,
+} from "../../tests/fakes/running_container.ts";
 import { CriError } from "../base/errors.ts";
-import type { ContainerId, SandboxId } from "../base/id.ts";
-import { KeyedLock } from "../base/keyed_lock.ts";
-import { ContainerConfig, type ExecSyncRequest } from "../gen/cri/v1/api.ts";
-import { type Container, ContainerStore } from "../state/containers.ts";
-import { SPEC_TYPE } from "../state/labels.ts";
+import type { ExecSyncRequest } from "../gen/cri/v1/api.ts";
 import type { ContainerState } from "../state/status.ts";
 import { execSync } from "./exec_sync.ts";
 
-const ID = "c1" as ContainerId;
-const SPEC = '{"process":{"args":["main"],"env":["A=b"],"user":{"uid":7},' +
-  '"rlimits":[{"soft":18446744073709551615}]}}';
-
-const CONTAINER: Container = {
-  id: ID,
-  metadata: {
-    id: ID,
-    name: "main",
-    sandboxId: "p1" as SandboxId,
-    config: ContainerConfig.fromPartial({ metadata: { name: "main" } }),
-    imageRef: "",
-    logPath: "",
-    stopSignal: "",
-    processLabel: "",
-  },
-  createdAtNs: 0n,
-  state: { kind: "running", pid: 1, startedAtNs: 1n },
-  snapshotter: "overlayfs",
-  snapshotKey: ID,
-  user: undefined,
-};
-
-/** A running container, in which each program ends with 3 as soon as it is started. */
-async function setUp(state: ContainerState = CONTAINER.state) {
-  const { containerd, world } = fakeContainerd();
-  await containerd.containers.create({
-    id: ID,
-    labels: new Map(),
-    image: "",
-    runtime: { name: "runc", options: undefined },
-    spec: { typeUrl: SPEC_TYPE, value: new TextEncoder().encode(SPEC) },
-    snapshotter: "overlayfs",
-    snapshotKey: ID,
-    extensions: new Map(),
-  });
-  const stdio = { stdin: "", stdout: "", stderr: "", terminal: false };
-  await containerd.tasks.create({ id: ID, rootfs: [], ...stdio });
-  await containerd.tasks.start(ID);
-  const containers = new ContainerStore();
-  containers.add({ ...CONTAINER, state });
-  const streams = new FakeCaptures();
-  const execs = () => [...world.tasks.get(ID)?.execs.keys() ?? []];
-  const ends = { itself: true };
-  world.after = (method, args) => {
-    if (method === "tasks.startExec" && ends.itself) world.exit(ID, 3, String(args[1]));
-  };
-  const deps = {
-    containerd,
-    containers,
-    streams,
-    execStarts: new KeyedLock<SandboxId>(),
-    maxExecOutputBytes: 1000,
-  };
-  return { deps, world, streams, ends, execs };
-}
-
 function run(
-  { deps }: Awaited<ReturnType<typeof setUp>>,
+  { deps }: Pick<RunningContainer, "deps">,
   { signal = new AbortController().signal, ...request }:
     & Partial<ExecSyncRequest>
     & { signal?: AbortSignal } = {},
 ) {
   return execSync(deps, { containerId: ID, cmd: ["true"], timeout: 0n, ...request }, signal);
-}
-
-/** The turns that what isn't waited for takes on fakes. */
-async function settle(): Promise<void> {
-  for (let turns = 0; turns < 50; turns++) await Promise.resolve();
 }
 
 Deno.test("execSync() answers with output and exit code, and leaves nothing", async () => {
