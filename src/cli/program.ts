@@ -156,7 +156,7 @@ function addImages(program: Command, report: Report): void {
 
 function addBundle(program: Command, report: Report): void {
   const bundle = program.command("bundle")
-    .description("bring programs and images to a node without internet, as one file")
+    .description("bring a node without internet all as one file")
     .helpCommand(false);
   bundle.command("create")
     .description("on a machine with internet: write the file")
