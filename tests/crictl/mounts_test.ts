@@ -5,6 +5,7 @@ import { crictlOf, type Json } from "../world/crictl.ts";
 import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
 import { assertNothingLeft } from "../world/leftovers.ts";
+import { skipUnless } from "../world/skip.ts";
 import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
 
 const daemon = await startDaemon();
@@ -175,6 +176,29 @@ echo written > /data/own; cat /data/own`,
     "a file",
     "written",
   ]);
+});
+
+const { runtimeHandlers } = await crictl.json("info");
+const hasUsers = runtimeHandlers?.some((handler: Json) => handler.features?.user_namespaces);
+const withUsers = skipUnless(hasUsers === true, "the runtime has no user namespaces");
+
+Deno.test({
+  ...withUsers("volumes of an image have its owners also in a pod with users of its own"),
+  fn: async () => {
+    const range = [{ host_id: 200_000, container_id: 0, length: 65_536 }];
+    const userns_options = { mode: 0, uids: range, gids: range };
+    const security_context = { namespace_options: { userns_options } };
+    const pod = podConfig(daemon, "users", {
+      linux: { cgroup_parent: daemon.cgroupParent, security_context },
+    });
+    const id = (await crictl("runp", await crictl.file(pod))).trim();
+    const container = containerConfig("main", volumes, { linux: { security_context } });
+    const created = await pods.create(id, { pod, container });
+    await crictl("start", created);
+    const command = ["busybox", "stat", "-c", "%u:%g", "/data", "/data/file"];
+    const { stdout } = await crictl.attempt("exec", "--sync", created, ...command);
+    assert.equal(stdout.trim(), "1000:2000\n1001:2001");
+  },
 });
 
 Deno.test("an image mounted as a volume is there read-only, whole or a folder of it", async () => {
