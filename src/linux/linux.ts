@@ -44,13 +44,11 @@ export interface Linux {
   /** Whether a path is a pinned namespace now; after a reboot only its file is left. */
   isNetns(path: string): boolean;
   /**
-   * TCP sockets in a pinned namespace ("": the node's), not connected yet; the caller closes them or
-   * hands them on.
+   * TCP sockets in a pinned namespace ("": the node's), not connected yet; the caller hands them on.
    *
    * @throws CriError notFound when nothing is pinned there
    */
   socketsIn(path: string): SocketPair;
-  closeFd(fd: number): void;
   mountTmpfs(target: string, options?: TmpfsOptions): void;
   bindMount(source: string, target: string, options?: BindOptions): void;
   /** Mounts as containerd's snapshotters describe them, one over the other; undone on failure. */
@@ -134,7 +132,6 @@ export function linuxOn(libc: ServerLibc): Linux {
     unpinNetns: (path) => unpinNetns(libc, path),
     isNetns: (path) => isNetns(libc, path),
     socketsIn: (path) => socketsIn(libc, path),
-    closeFd: (fd) => void libc.close(fd),
     mountTmpfs: (target, options) => mountTmpfs(libc, target, options),
     bindMount: (source, target, options) => bindMount(libc, { ...options, source, target }),
     mountAll: (mounts, target) => mountAll(libc, mounts, target),

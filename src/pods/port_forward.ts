@@ -20,7 +20,6 @@ export interface PortForwardDeps {
   readonly linux: {
     /** TCP sockets in a pinned namespace; "" is the node's own. */
     socketsIn(netnsPath: string): SocketPair;
-    closeFd(fd: number): void;
   };
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;

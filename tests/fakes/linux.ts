@@ -71,8 +71,6 @@ export class FakeLinux implements Linux {
     throw new CriError("unimplemented", "The fake has no sockets");
   }
 
-  closeFd(): void {}
-
   mountTmpfs(...[target, options = {}]: Parameters<Linux["mountTmpfs"]>): void {
     this.#call("mountTmpfs", () => {
       const size = options.sizeBytes === undefined ? [] : [`size=${options.sizeBytes}`];

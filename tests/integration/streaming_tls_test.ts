@@ -1,6 +1,7 @@
 /** Exec over TLS, with a certificate of one's own. */
 import assert from "node:assert/strict";
-import { buildGoClient, goClient, whereGoIs } from "../world/go_client.ts";
+import { buildGoClient, canRunGoClient, goClient } from "../world/go_client.ts";
+import { skipUnless } from "../world/skip.ts";
 import { startRunningContainer } from "../world/running_container.ts";
 
 /** A certificate that vouches for itself, made by openssl. */
@@ -16,7 +17,14 @@ async function makeCertificate(dir: string): Promise<{ cert: string; key: string
   return { cert, key };
 }
 
-Deno.test(whereGoIs("exec works over TLS with both transports"), async () => {
+const hasOpenssl = await Deno.stat("/usr/bin/openssl").then(() => true, () => false);
+
+const whereBothAre = skipUnless(
+  canRunGoClient && hasOpenssl,
+  "no Go here, no crictl, or no openssl",
+);
+
+Deno.test(whereBothAre("exec works over TLS with both transports"), async () => {
   await buildGoClient();
   const dir = await Deno.makeTempDir({ prefix: "streaming-tls-" });
   const { cert, key } = await makeCertificate(dir);

@@ -8,9 +8,10 @@ const PROGRAM = new URL("../../.tools/bin/streaming-client", import.meta.url).pa
 const go = await findGo();
 
 /** crictl is built by Go too. */
-const canRun = go !== undefined && await Deno.stat(CRICTL).then(() => true, () => false);
+export const canRunGoClient = go !== undefined &&
+  await Deno.stat(CRICTL).then(() => true, () => false);
 
-export const whereGoIs = skipUnless(canRun, "no Go here, or no crictl");
+export const whereGoIs = skipUnless(canRunGoClient, "no Go here, or no crictl");
 
 async function findGo(): Promise<string | undefined> {
   for (const path of ["/usr/local/go/bin/go", "/usr/bin/go", "/usr/local/bin/go"]) {
