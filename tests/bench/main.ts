@@ -14,6 +14,7 @@ import { reads } from "./sections/reads.ts";
 import { recovery } from "./sections/recovery.ts";
 import type { Section } from "./sections/section.ts";
 import { startup } from "./sections/startup.ts";
+import { stats } from "./sections/stats.ts";
 import { writeTrace } from "./trace.ts";
 import { steady } from "./sections/steady.ts";
 import { streams } from "./sections/streams.ts";
@@ -25,6 +26,7 @@ const SECTIONS: Readonly<Record<SectionName, Section>> = {
   pods,
   burst,
   reads,
+  stats,
   steady,
   streams,
   startup,

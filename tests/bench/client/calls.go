@@ -73,7 +73,7 @@ var callers = map[string]caller{
 	},
 	"ExecSync": func(ctx context.Context, c *Clients, s *subject) error {
 		answer, err := c.runtime.ExecSync(ctx, &cri.ExecSyncRequest{
-			ContainerId: s.container, Cmd: []string{"true"}, Timeout: 10,
+			ContainerId: s.container, Cmd: []string{"sh", "-c", ":"}, Timeout: 10,
 		})
 		if err == nil && answer.ExitCode != 0 {
 			err = fmt.Errorf("true exited with %d", answer.ExitCode)

@@ -3,6 +3,7 @@ export const SECTION_NAMES = [
   "pods",
   "burst",
   "reads",
+  "stats",
   "steady",
   "streams",
   "startup",
