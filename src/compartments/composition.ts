@@ -61,6 +61,8 @@ export interface Composition {
   readonly imageStore: ImageStore;
   /** Asks containerd for its version, which the CRI's Version tells, and what it can do. */
   readContainerd(signal: AbortSignal): Promise<void>;
+  /** Containerd and the network's plugins must not hold the CRI's socket. */
+  keepSocketsFromPrograms(): void;
   close(): void;
 }
 
@@ -144,6 +146,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
       version = (await containerd.version({ signal })).version;
       remapping = await remappingSnapshotters(containerd, signal);
     },
+    keepSocketsFromPrograms: () => linux.keepSocketsFromPrograms(),
     close: () => {
       network.close();
       containerd.close();

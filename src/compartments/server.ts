@@ -50,6 +50,7 @@ compartmentMain("server", async (start): Promise<Running> => {
       toService(ImageServiceDefinition, imageService(parts.imageDeps), gate),
     ],
     maxMessageBytes: start.config.cri.max_message_mib * MIB,
+    onListening: () => parts.keepSocketsFromPrograms(),
   });
   const metrics = await openMetrics(start, parts.deps);
   const recovered = recover(parts, start.stopping).then(() => {

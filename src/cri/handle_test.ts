@@ -19,7 +19,12 @@ async function withServer(
   const definition = { fullName, methods: { listContainers: methods.listContainers } };
   const service = toService(definition, { listContainers }, () => {});
   const listen = `${dir}/cri.sock`;
-  const server = await serveCri({ listen, services: [service], maxMessageBytes: MIB });
+  const server = await serveCri({
+    listen,
+    services: [service],
+    maxMessageBytes: MIB,
+    onListening: () => {},
+  });
   try {
     const client = new CriClient(listen);
     try {

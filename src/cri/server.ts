@@ -25,6 +25,8 @@ export interface CriServerOptions {
   readonly listen: string;
   readonly services: readonly Service[];
   readonly maxMessageBytes: number;
+  /** Called as soon as the socket is there. */
+  onListening(): void;
 }
 
 /** @throws CriError unavailable when the socket can't be bound */
@@ -41,6 +43,7 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
   }
   await removeStaleSocket(listen);
   await bind(server, listen);
+  options.onListening();
   await Deno.chmod(listen, SOCKET_MODE);
   log.info("The CRI is served on {listen}", { listen });
   return { stop: () => stop(server) };

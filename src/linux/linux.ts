@@ -3,6 +3,7 @@ import { capabilitiesOf } from "./capabilities.ts";
 import { type Device, devices, devicesAt } from "./devices.ts";
 import { cgroupMounts, removeCgroup } from "./cgroups.ts";
 import { datagramSocket } from "./datagrams.ts";
+import { keepSocketsFromPrograms } from "./close_on_exec.ts";
 import { listFolder, readFile, readFileIfAny } from "./files.ts";
 import { findInRoot, readInRoot } from "./in_root.ts";
 import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
@@ -105,6 +106,8 @@ export interface Linux {
    * their containers.
    */
   endOrphanedShims(address: string): string[];
+  /** Keeps every socket that is open now from programs that are started from now on. */
+  keepSocketsFromPrograms(): void;
   /** Kills what is in a container's cgroup and removes it; gone is done. */
   removeCgroup(path: string): Promise<void>;
   /** Removes a folder with the files in it; gone is done. */
@@ -152,6 +155,7 @@ export function linuxOn(libc: ServerLibc): Linux {
     sharingAt: (path) => sharingAt(readFile(libc, "/proc/self/mountinfo"), path),
     devicesAt: (path) => devicesAt(libc, path),
     devices: () => devices(libc),
+    keepSocketsFromPrograms: () => keepSocketsFromPrograms(libc),
     removeCgroup: (path) => removeCgroup(libc, { path, mounts: hierarchies() }),
     removeFiles: (folder) => removeFiles(libc, folder),
     endOrphanedShims: (address) => endOrphanedShims(libc, address),

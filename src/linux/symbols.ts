@@ -115,6 +115,7 @@ export const SERVER_SYMBOLS = choose(
   "socket",
   "ioctl",
   "kill",
+  "fcntl",
 );
 
 /**

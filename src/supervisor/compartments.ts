@@ -68,11 +68,14 @@ export class Compartments {
   /**
    * Starts all four side by side, and keeps them up from then on.
    *
+   * @param beforeServer what must have happened before the server opens its socket
    * @throws CriError of the first that doesn't start; the others are ended then
    */
-  async start(): Promise<void> {
+  async start(beforeServer?: Promise<void>): Promise<void> {
     this.#wiring.connectAll();
-    const starts = await Promise.allSettled(COMPARTMENTS.map((name) => this.#start(name)));
+    const starts = await Promise.allSettled(
+      COMPARTMENTS.map((name) => this.#start(name, name === "server" ? beforeServer : undefined)),
+    );
     const failed = starts.find((start) => start.status === "rejected");
     if (failed !== undefined) {
       await this.stop();
@@ -114,7 +117,8 @@ export class Compartments {
     this.#wiring.close();
   }
 
-  async #start(name: CompartmentName): Promise<void> {
+  /** @param before awaited while the compartment's code is loaded */
+  async #start(name: CompartmentName, before?: Promise<void>): Promise<void> {
     const compartment = new Compartment({
       name,
       entry: this.#entries[name],
@@ -122,6 +126,7 @@ export class Compartments {
       watching: this.#watching,
     });
     this.#current.set(name, compartment);
+    await before;
     await compartment.start({
       kind: "start",
       config: this.#config,

@@ -39,6 +39,7 @@ export class ManagedContainerd {
   readonly #stopping = new AbortController();
   #process: ContainerdProcess | undefined;
   #watch: Promise<void> | undefined;
+  readonly #launched = Promise.withResolvers<void>();
   #lastError = "";
 
   constructor(config: Config) {
@@ -53,7 +54,7 @@ export class ManagedContainerd {
    */
   async start(): Promise<void> {
     let startedAt = performance.now();
-    let process = await this.#bringUp();
+    let process = await this.#bringUp().finally(this.#launched.resolve);
     this.#watch = (async () => {
       const backoff = new Backoff();
       while (true) {
@@ -71,6 +72,11 @@ export class ManagedContainerd {
         });
       }
     })();
+  }
+
+  /** Resolves when its process is there, or can't be had: what is opened from now on isn't its. */
+  get launched(): Promise<void> {
+    return this.#launched.promise;
   }
 
   /** Ends containerd. Pods stay. */
@@ -110,6 +116,7 @@ export class ManagedContainerd {
       searchPath: searchPath(this.#binaries),
       onError: (message) => this.#lastError = message,
     });
+    this.#launched.resolve();
     // Before anything else: from here on a killed daemon leaves it behind.
     await writePidFile(this.#paths.pidFile, process.pid);
     if (await this.#answers(process)) {

@@ -132,7 +132,10 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
     })();
   o.signal?.addEventListener("abort", () => void stop(), { once: true });
   // Both settle, whatever happens to either: a half started daemon is stopped as a whole.
-  const started = await Promise.allSettled([containerd?.start(), compartments.start()]);
+  const started = await Promise.allSettled([
+    containerd?.start(),
+    compartments.start(containerd?.launched),
+  ]);
   const failed = started.find((start) => start.status === "rejected");
   if (failed !== undefined) {
     await stop();

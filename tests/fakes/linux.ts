@@ -160,6 +160,9 @@ export class FakeLinux implements Linux {
     return this.nodes.filter((node) => node.path === path || node.path.startsWith(`${path}/`));
   }
 
+  /** Nothing is started here that could inherit something. */
+  keepSocketsFromPrograms(): void {}
+
   /** Cgroups and runtimes' records go with the tasks of the fake containerd. */
   removeCgroup(_path: string): Promise<void> {
     return Promise.resolve();
