@@ -115,6 +115,9 @@ function addConfig(program: Command, report: Report): void {
   config.command("check [FILE]")
     .description("list what is wrong in the configuration, with file and line")
     .action(async (file?: string) => report((await import("./config.ts")).checkConfig(file)));
+  config.command("migrate <FILE>")
+    .description("print the CRI part of a containerd configuration as ours")
+    .action(async (file: string) => report(await (await import("./config.ts")).migrate(file)));
   config.command("docs")
     .description("print the documentation of all keys as Markdown")
     .action(async () => report((await import("./config.ts")).printConfigDocs()));

@@ -2,7 +2,7 @@
 import { packRelease, stampInstaller, sumsOf } from "../../packaging/compile/release.ts";
 import { ROOT } from "../check/source.ts";
 import { FakeRegistry } from "../fakes/registry.ts";
-import { testImage } from "../fakes/test_image.ts";
+import { type TestImage, testImage } from "../fakes/test_image.ts";
 import { sh } from "./sh.ts";
 
 /** Processor of the test's machine, as releases name it. */
@@ -10,16 +10,21 @@ export const ARCH = Deno.build.arch;
 
 /**
  * A program that stands in for the executable where none can be compiled: a script that runs the
- * sources with the executable's permissions. `broken` is one that starts and never serves.
+ * sources with the executable's permissions. A broken one starts and never serves.
  */
-export function standIn(version: string, broken = false): string {
-  const serve = broken ? 'if [ "$1" = serve ]; then exec sleep 1000; fi\n' : "";
+export function standIn(
+  version: string,
+  o: { isBroken?: boolean; command?: readonly string[]; denoDir?: string } = {},
+): string {
+  const command = o.command ?? [Deno.execPath(), "run", "-q", "-P", `${ROOT}main.ts`];
+  const serve = o.isBroken === true ? 'if [ "$1" = serve ]; then exec sleep 1000; fi\n' : "";
+  const denoDir = o.denoDir === undefined ? "" : `export DENO_DIR=${o.denoDir}\n`;
   return `#!/bin/sh
 if [ "$1" = version ]; then
   echo "cri-containerd ${version} (CRI v1, from source)"
   exit
 fi
-${serve}exec ${Deno.execPath()} run -q -P ${ROOT}main.ts "$@"
+${serve}${denoDir}exec ${command.join(" ")} "$@"
 `;
 }
 
@@ -57,9 +62,10 @@ export async function writeRelease(o: {
 export async function writeBundleFile(
   dir: string,
   programs: Readonly<Record<string, string>>,
+  image: TestImage = testImage({ layers: [[{ path: "a", content: "1" }]] }),
 ): Promise<string> {
   await using registry = new FakeRegistry();
-  registry.addImage("web:1", testImage({ layers: [[{ path: "a", content: "1" }]] }));
+  registry.addImage("web:1", image);
   const folders = `${dir}/bundled`;
   for (const [path, text] of Object.entries(programs)) {
     await Deno.mkdir(`${folders}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
@@ -67,12 +73,14 @@ export async function writeBundleFile(
   }
   await Deno.writeTextFile(`${dir}/images.txt`, `${registry.host}/web:1\n`);
   await Deno.writeTextFile(`${dir}/config.toml`, "");
+  const hasOthers = Object.keys(programs).some((path) => /^bin\/(?!cri-)/.test(path));
   const hasPlugins = Object.keys(programs).some((path) => path.startsWith("cni/"));
   await sh(
     Deno.execPath(),
     ...["run", "-q", "-P", `${ROOT}main.ts`, "bundle", "create", "--out", `${dir}/bundle.tar`],
     ...["--config", `${dir}/config.toml`, "--images-from", `${dir}/images.txt`],
-    ...["--executable", `${folders}/bin/cri-containerd`, "--binaries", `${folders}/bin`],
+    ...["--executable", `${folders}/bin/cri-containerd`],
+    ...hasOthers ? ["--binaries", `${folders}/bin`] : [],
     ...hasPlugins ? ["--cni-plugins", `${folders}/cni`] : [],
   );
   return `${dir}/bundle.tar`;
