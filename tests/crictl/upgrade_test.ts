@@ -1,0 +1,93 @@
+/** install.sh over a daemon with pods and work in progress: they go on, and so does a failed try. */
+import assert from "node:assert/strict";
+import { type Crictl, crictlOf } from "../world/crictl.ts";
+import type { Daemon } from "../world/daemon.ts";
+import { eventually } from "../world/delay.ts";
+import { startInstalled } from "../world/installed.ts";
+import { assertNothingLeft } from "../world/leftovers.ts";
+import { standIn, writeRelease } from "../world/releases.ts";
+import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+
+/** Prints numbers, a hundred a second or so. */
+const COUNTER = ["sh", "-c", "i=0; while true; do i=$((i+1)); echo $i; sleep 0.01; done"];
+
+/** What the counter's log holds. @throws when a number is missing in it */
+async function counted(daemon: Daemon): Promise<number> {
+  const text = await Deno.readTextFile(`${daemon.logDir}/counter/main.log`);
+  const lines = text.split("\n").slice(0, -1).map((line) => Number(line.split(" ").at(-1)));
+  lines.forEach((number, at) => assert.equal(number, at + 1, "no line is missing"));
+  return lines.length;
+}
+
+/** Pods that come and go until told to stop; a call that meets a restart is tried again. */
+async function load(o: { crictl: Crictl; daemon: Daemon; signal: AbortSignal }): Promise<number> {
+  const { crictl, daemon, signal } = o;
+  let rounds = 0;
+  for (; !signal.aborted; rounds++) {
+    const file = await crictl.file(podConfig(daemon, `load-${rounds}`));
+    let pod = "";
+    await eventually("a pod", async () => {
+      const { code, stdout } = await crictl.attempt("runp", file);
+      pod = stdout.trim();
+      return code === 0;
+    }, 60_000);
+    await eventually(
+      "its end",
+      async () => (await crictl.attempt("rmp", "--force", pod)).code === 0,
+      60_000,
+    );
+  }
+  return rounds;
+}
+
+Deno.test("an upgrade under load keeps pods and logs, and one that fails is taken back", async () => {
+  await using busybox = await busyboxRegistry();
+  await using node = await startInstalled(standIn("1.0.0"));
+  const { daemon } = node;
+  const crictl = crictlOf(daemon);
+  const pods = new Pods(crictl, daemon);
+  await crictl("pull", busybox.image);
+  const pod = podConfig(daemon, "counter");
+  const container = containerConfig("main", busybox.image, { command: COUNTER });
+  const id = await pods.create(await pods.run("counter"), { pod, container });
+  await crictl("start", id);
+  const pidOf = async () => (await crictl.json("inspect", id)).info.pid;
+  const pid = await pidOf();
+  const goesOn = async () => {
+    const before = await counted(daemon);
+    await eventually("more lines", async () => await counted(daemon) > before + 10, 20_000);
+    assert.equal(await pidOf(), pid);
+  };
+
+  const ended = new AbortController();
+  const loaded = load({ crictl, daemon, signal: ended.signal });
+  await writeRelease({ dir: `${daemon.dir}/two`, version: "2.0.0" });
+  const good = await node.install("--from", `${daemon.dir}/two`);
+  assert.equal(good.code, 0, good.stderr);
+  assert.match(good.stdout, /cri-containerd 2\.0\.0 is installed$/m);
+  assert.equal(await node.version(), "2.0.0");
+  await goesOn();
+
+  const program = standIn("3.0.0", { isBroken: true });
+  await writeRelease({ dir: `${daemon.dir}/three`, version: "3.0.0", program });
+  const bad = await node.install("--from", `${daemon.dir}/three`, "--ready-timeout", "2");
+  assert.equal(bad.code, 1);
+  assert.match(bad.stderr, /3\.0\.0 isn't ready after 2 s[^]*the version before runs again/);
+  assert.equal(await node.version(), "2.0.0");
+  await goesOn();
+
+  ended.abort();
+  assert.ok(await loaded > 0);
+  await pods.removeAll();
+  await assertNothingLeft(daemon);
+});
+
+Deno.test("an upgrade whose program doesn't take the configuration changes nothing", async () => {
+  await using node = await startInstalled(standIn("1.0.0"));
+  const program = standIn("2.0.0").replace("exec ", '[ "$1" != config ] || exit 1\nexec ');
+  await writeRelease({ dir: `${node.daemon.dir}/two`, version: "2.0.0", program });
+  const { code, stderr } = await node.install("--from", `${node.daemon.dir}/two`);
+  assert.equal(code, 1);
+  assert.match(stderr, /2\.0\.0 doesn't take \/etc\/cri-containerd\/config\.toml/);
+  assert.equal(await node.version(), "1.0.0");
+});
