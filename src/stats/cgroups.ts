@@ -63,8 +63,8 @@ export function cgroupOf(
   let path = "";
   for (const line of text.split("\n")) {
     const [, controllers = "", ...rest] = line.split(":");
-    const named = rest.join(":");
-    if (!named.includes(id)) continue;
+    const named = upTo(rest.join(":"), id);
+    if (named === undefined) continue;
     path = named;
     for (const name of controllers.split(",")) {
       const folder = folderOf(hierarchies.get(name), path);
@@ -75,6 +75,13 @@ export function cgroupOf(
   folders.delete("");
   if (folders.size > 0) return { version: 1, path, controllers: folders, unified };
   return unified === undefined ? undefined : { version: 2, path, folder: unified };
+}
+
+/** A process may have gone into a cgroup below its container's, as systemd does in a container. */
+function upTo(path: string, id: string): string | undefined {
+  const names = path.split("/");
+  const at = names.findIndex((name) => name.includes(id));
+  return at < 0 ? undefined : names.slice(0, at + 1).join("/");
 }
 
 function folderOf(hierarchy: Hierarchy | undefined, path: string): string | undefined {

@@ -115,6 +115,14 @@ Deno.test("those who ask within a moment get the same sample, later ones another
   assert.equal(sampler.measure(TARGET)?.sample.memory?.usageBytes, 7n);
 });
 
+Deno.test("a process in a cgroup below its container's stands for the container's", () => {
+  const { world, sampler } = node(V2);
+  const own = V2.get("/proc/200/cgroup")?.trimEnd();
+  world.files.set("/proc/200/cgroup", `${own}/init.scope\n`);
+  assert.equal(sampler.measure(TARGET)?.sample.memory?.usageBytes, 10_485_760n);
+  assert.equal(sampler.cgroupOf(TARGET)?.path, own?.slice("0::".length));
+});
+
 Deno.test("a cgroup below the mounted part of its hierarchy is found there", () => {
   const { world, sampler } = node(V2);
   world.files.set("/proc/self/mountinfo", "30 23 0:26 /outer /cg rw - cgroup2 cgroup2 rw\n");
