@@ -5,6 +5,8 @@ import { ImageServiceDefinition, RuntimeServiceDefinition } from "../../src/gen/
 
 /** What kubelets take in one answer. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+/** A daemon that doesn't answer by then won't: kubelets wait 2 minutes. */
+const LIMIT_MS = 120_000;
 
 interface Wire<T> {
   encode(message: T): { finish(): Uint8Array };
@@ -31,7 +33,7 @@ export class CriClient implements Disposable {
     });
   }
 
-  /** One unary call. @throws grpc-js's error, with `code` and `details` */
+  /** One unary call, at most two minutes. @throws grpc-js's error, with `code` and `details` */
   call<K extends keyof Methods>(
     method: K,
     request: Request<K>,
@@ -50,6 +52,7 @@ export class CriClient implements Disposable {
       (message: unknown) => Buffer.from(input.encode(message).finish()),
       (bytes: Buffer) => output.decode(bytes),
       input.fromPartial(request),
+      { deadline: Date.now() + LIMIT_MS },
       (error, response) => {
         if (error !== null || response === undefined) reject(error);
         else resolve(response);
