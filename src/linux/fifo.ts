@@ -34,7 +34,10 @@ export function openFifoForRead(libc: IoLibc, path: string): number {
 /** @throws CriError failedPrecondition while nobody has it open for reading */
 export function openFifoForWrite(libc: IoLibc, path: string): number {
   const flags = O_WRONLY | O_NONBLOCK | O_CLOEXEC;
-  return check(libc, libc.open(cString(path), flags, 0), `write to the FIFO ${path}`);
+  const fd = check(libc, libc.open(cString(path), flags, 0), `write to the FIFO ${path}`);
+  // Fewer waits for room when much is written.
+  libc.fcntl(fd, F_SETPIPE_SZ, CAPACITY_BYTES);
+  return fd;
 }
 
 /** Bytes read; 0 when no writer has the FIFO open, "later" when one has and hasn't written. */
