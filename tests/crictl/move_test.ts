@@ -10,6 +10,7 @@ import { type Daemon, startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
 import { filesOf, PLUGIN_DIRS } from "../world/network.ts";
 import { mountsUnder, processesNaming } from "../world/processes.ts";
+import { skipUnless } from "../world/skip.ts";
 import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
 
 const PLUGIN = "io.containerd.grpc.v1.cri";
@@ -21,6 +22,29 @@ const busybox = await busyboxRegistry();
 const { image } = busybox;
 Deno.test.afterAll(async () => await busybox[Symbol.asyncDispose]());
 
+const BUILT = new URL("../../.tools/containerd-2.3/containerd", import.meta.url).pathname;
+const isBuilt = await Deno.stat(BUILT).then(() => true, () => false);
+
+/** A line of containerd, whose CRI it is. */
+interface Line {
+  readonly name: string;
+  readonly containerd: { readonly binary?: string };
+  readonly skippable: ReturnType<typeof skipUnless>;
+}
+
+const LINES: Line[] = [
+  {
+    name: "the containerd on PATH",
+    containerd: {},
+    skippable: skipUnless(true, ""),
+  },
+  {
+    name: "containerd 2.3",
+    containerd: { binary: BUILT },
+    skippable: skipUnless(isBuilt, "it is not built: ./dev tools containerd"),
+  },
+];
+
 /** A containerd whose pods are either CRI's at a time, and crictl on each of the two. */
 class MovingNode implements AsyncDisposable {
   readonly ours: Crictl;
@@ -30,22 +54,23 @@ class MovingNode implements AsyncDisposable {
     readonly dir: string,
     readonly daemon: Daemon,
     private containerd: RunningContainerd,
+    private readonly line: Line,
   ) {
     this.ours = crictlOf(daemon);
     this.theirs = crictlOf({ listen: containerd.address, dir: daemon.dir });
   }
 
   /** Starts with this daemon, which brings images that both use. */
-  static async start(): Promise<MovingNode> {
+  static async start(line: Line): Promise<MovingNode> {
     const dir = await Deno.makeTempDir({ prefix: "cri-moving-" });
-    const containerd = await startContainerd(dir);
+    const containerd = await startContainerd(dir, line.containerd);
     const daemon = await startDaemon({
       containerd: containerd.address,
       folders: { root: `${dir}/root/${PLUGIN}`, state: `${dir}/state/${PLUGIN}` },
       netnsDir: NETNS_DIR,
       cacheDir: CACHE_DIR,
     });
-    const node = new MovingNode(dir, daemon, containerd);
+    const node = new MovingNode(dir, daemon, containerd, line);
     await node.ours("pull", image);
     return node;
   }
@@ -55,6 +80,7 @@ class MovingNode implements AsyncDisposable {
     await this.daemon.stop();
     await this.containerd.stop();
     this.containerd = await startContainerd(this.dir, {
+      ...this.line.containerd,
       cri: true,
       config: `[plugins."${PLUGIN}"]
   sandbox_image = "${PAUSE_IMAGE_NAME}"
@@ -70,7 +96,7 @@ class MovingNode implements AsyncDisposable {
   /** Starts containerd again with its CRI off, and this daemon on it. */
   async toOurs(): Promise<void> {
     await this.containerd.stop();
-    this.containerd = await startContainerd(this.dir);
+    this.containerd = await startContainerd(this.dir, this.line.containerd);
     await this.daemon.start();
   }
 
@@ -183,26 +209,34 @@ async function takeOver(
     .catch(async () => assert.deepEqual(await node.left(), []));
 }
 
-Deno.test("pods that containerd's own CRI made go on under this daemon", async () => {
-  await using node = await MovingNode.start();
-  // The pause image comes with a first pod.
-  const first = new Pods(node.ours, node.daemon);
-  await first.run("first");
-  await first.removeAll();
-  await node.toTheirs();
-  const made = await makePods(node, node.theirs);
-  const before = await seenBy(node.theirs);
-  await node.toOurs();
-  assert.deepEqual(await seenBy(node.ours), before);
-  assert.doesNotMatch(await node.daemon.log(), /may have no network/);
-  await takeOver(node, node.ours, made);
-});
+for (const line of LINES) {
+  Deno.test({
+    ...line.skippable(`pods that the CRI of ${line.name} made go on under this daemon`),
+    fn: async () => {
+      await using node = await MovingNode.start(line);
+      // The pause image comes with a first pod.
+      const first = new Pods(node.ours, node.daemon);
+      await first.run("first");
+      await first.removeAll();
+      await node.toTheirs();
+      const made = await makePods(node, node.theirs);
+      const before = await seenBy(node.theirs);
+      await node.toOurs();
+      assert.deepEqual(await seenBy(node.ours), before);
+      assert.doesNotMatch(await node.daemon.log(), /may have no network/);
+      await takeOver(node, node.ours, made);
+    },
+  });
 
-Deno.test("pods that this daemon made go on under containerd's own CRI", async () => {
-  await using node = await MovingNode.start();
-  const made = await makePods(node, node.ours);
-  const before = await seenBy(node.ours);
-  await node.toTheirs();
-  assert.deepEqual(await seenBy(node.theirs), before);
-  await takeOver(node, node.theirs, made);
-});
+  Deno.test({
+    ...line.skippable(`pods that this daemon made go on under the CRI of ${line.name}`),
+    fn: async () => {
+      await using node = await MovingNode.start(line);
+      const made = await makePods(node, node.ours);
+      const before = await seenBy(node.ours);
+      await node.toTheirs();
+      assert.deepEqual(await seenBy(node.theirs), before);
+      await takeOver(node, node.theirs, made);
+    },
+  });
+}

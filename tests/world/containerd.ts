@@ -64,8 +64,16 @@ export async function startContainerd(
   };
 }
 
+/** The CRI as 1.x and 2.x name its plugins. */
+const CRI_PLUGINS = [
+  "io.containerd.grpc.v1.cri",
+  "io.containerd.cri.v1.images",
+  "io.containerd.cri.v1.runtime",
+  "io.containerd.podsandbox.controller.v1.podsandbox",
+];
+
 function configFor(dir: string, { config = "", cri = false }: ContainerdOptions): string {
-  const disabled = ["io.containerd.nri.v1.nri", ...(cri ? [] : ["io.containerd.grpc.v1.cri"])];
+  const disabled = ["io.containerd.nri.v1.nri", ...(cri ? [] : CRI_PLUGINS)];
   return `version = 2
 root = "${dir}/root"
 state = "${dir}/state"
