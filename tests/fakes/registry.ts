@@ -35,13 +35,20 @@ export class FakeRegistry implements AsyncDisposable {
   readonly #blobs = new Map<string, Blob>();
   readonly #tags = new Map<string, string>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #stop = new AbortController();
 
   constructor(options: FakeRegistryOptions = {}) {
     this.#options = options;
     this.misbehave = options.misbehave;
     const hostname = options.hostname ?? "127.0.0.1";
     this.#server = Deno.serve(
-      { hostname, port: 0, onListen: () => {}, onError: () => new Response(null, { status: 500 }) },
+      {
+        hostname,
+        port: 0,
+        signal: this.#stop.signal,
+        onListen: () => {},
+        onError: () => new Response(null, { status: 500 }),
+      },
       (request) => this.#handle(request),
     );
   }
@@ -77,7 +84,9 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    // At once: an answer that was made to never end must not hold the test.
+    this.#stop.abort();
+    await this.#server.finished;
   }
 
   async #handle(request: Request): Promise<Response> {
