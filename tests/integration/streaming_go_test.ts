@@ -66,7 +66,9 @@ const CASES: readonly Case[] = [
   {
     name: "a terminal of its size",
     check: async (container, transport) => {
-      const cmd = ["sh", "-c", "busybox usleep 300000; busybox stty size"];
+      const wait =
+        "until [ \"$(busybox stty size 2>/dev/null)\" = '33 91' ]; do busybox usleep 50000; done";
+      const cmd = ["sh", "-c", `${wait}; busybox stty size`];
       const url = await execUrl(container, cmd, { tty: true });
       const { stdout } = await run(["-transport", transport, "-tty", url]);
       assert.equal(decoder.decode(stdout), "33 91\r\n");
