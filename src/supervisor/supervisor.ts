@@ -4,6 +4,7 @@
  */
 import { logger } from "../base/log.ts";
 import { resolveLogFormat } from "../base/logging.ts";
+import { settled } from "../base/settled.ts";
 import { type CompartmentName } from "../compartments/start.ts";
 import type { Config } from "../config/table.ts";
 import type { Watching } from "./compartment.ts";
@@ -131,15 +132,15 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
       lock[Symbol.dispose]();
     })();
   o.signal?.addEventListener("abort", () => void stop(), { once: true });
-  // Both settle, whatever happens to either: a half started daemon is stopped as a whole.
-  const started = await Promise.allSettled([
-    containerd?.start(),
-    compartments.start(containerd?.launched),
-  ]);
-  const failed = started.find((start) => start.status === "rejected");
-  if (failed !== undefined) {
+  try {
+    await settled([
+      containerd?.start() ?? Promise.resolve(),
+      compartments.start(containerd?.launched),
+    ]);
+  } catch (error) {
+    // A half started daemon is stopped as a whole.
     await stop();
-    throw failed.reason;
+    throw error;
   }
   const watching = watchPlugins({
     dirs: config.cni.bin_dirs,
