@@ -142,16 +142,10 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
     await stop();
     throw error;
   }
-  const watching = watchPlugins({
+  const watching = followPlugins(compartments, {
     dirs: config.cni.bin_dirs,
     known: plugins,
     signal: ended.signal,
-    onChange: async (files) => {
-      log.info("The network plugins changed: {count} files may be run now", {
-        count: files.length,
-      });
-      await compartments.replacePlugins(files);
-    },
   });
   log.info("Ready on {listen} after {ms} ms, with {configPath}", {
     listen: config.listen,
@@ -167,6 +161,22 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
       await watching;
     },
   };
+}
+
+/** Lets the cni compartment run what is in the plugins' folders now, until the signal is aborted. */
+function followPlugins(
+  compartments: Compartments,
+  o: { dirs: readonly string[]; known: readonly string[]; signal: AbortSignal },
+): Promise<void> {
+  return watchPlugins({
+    ...o,
+    onChange: async (files) => {
+      log.info("The network plugins changed: {count} files may be run now", {
+        count: files.length,
+      });
+      await compartments.replacePlugins(files);
+    },
+  });
 }
 
 /** The kinds of which the executable may hold more than any compartment uses. */
