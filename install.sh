@@ -464,7 +464,7 @@ try_program() {
   fi
   # An image may be for a machine that this one isn't.
   if [ -n "$root" ]; then
-    new_version=$(cat "$release/VERSION" 2>/dev/null || say unknown)
+    new_version=$(cat "$release/VERSION" 2>/dev/null || :)
     return 0
   fi
   new_version=$("$new_program" version 2>"$work/error" | sed -n 's/^cri-containerd \([^ ]*\) .*/\1/p')
@@ -811,7 +811,12 @@ is_running() {
 
 restart_service() {
   case $init in
-    systemd) systemctl daemon-reload && systemctl restart cri-containerd.service ;;
+    systemd)
+      systemctl daemon-reload
+      # Its start isn't waited for: a daemon that never says that it is ready would take too long.
+      systemctl stop cri-containerd.service
+      systemctl start --no-block cri-containerd.service
+      ;;
     openrc) rc-service cri-containerd restart ;;
   esac
 }
@@ -840,8 +845,8 @@ start_service() {
     return 0
   fi
   change "start cri-containerd $new_version" || return 0
-  restart_service >"$work/restart" 2>&1 &&
-    "$bin/cri-containerd" status --wait "$ready_timeout" >"$work/status" 2>&1 && return 0
+  restart_service >"$work/restart" 2>&1 || :
+  "$bin/cri-containerd" status --wait "$ready_timeout" >"$work/status" 2>&1 && return 0
   warn "cri-containerd $new_version isn't ready after $ready_timeout s:"
   cat "$work/restart" "$work/status" >&2 2>/dev/null || :
   show_log >&2
@@ -861,7 +866,9 @@ roll_back() {
     esac
     mv -f "$old" "$target"
   done
-  if restart_service && "$bin/cri-containerd" status --wait "$ready_timeout" >/dev/null 2>&1; then
+  restart_service || :
+  # However little time the new one was given: this one is known to work.
+  if "$bin/cri-containerd" status --wait 120 >/dev/null 2>&1; then
     die "the version before runs again, and its pods ran on; nothing else is needed until you try again"
   fi
   die "the version before isn't ready either; \`$bin/cri-containerd doctor\` looks for the cause"
@@ -958,9 +965,9 @@ install_all() {
   if is_on "$dry_run"; then
     say "$changes changes would be made"
   elif [ "$changes" -eq 0 ]; then
-    say "cri-containerd $new_version is installed already, just so"
+    say "cri-containerd${new_version:+ $new_version} is installed already, just so"
   else
-    say "cri-containerd $new_version is installed"
+    say "cri-containerd${new_version:+ $new_version} is installed"
     [ -n "$root" ] || say "Is the node fit for pods? $bin/cri-containerd doctor"
   fi
 }

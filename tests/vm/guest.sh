@@ -49,16 +49,16 @@ container_json() {
   printf '{"metadata":{"name":"%s","attempt":0},"image":{"image":"%s"},"log_path":"%s.log","command":["sh","-c","i=0; while true; do i=$((i+1)); echo $i; sleep 0.1; done"],"linux":{"resources":{"memory_limit_in_bytes":67108864,"oom_score_adj":-500},"security_context":{"apparmor":{"profile_type":%s}}}}' "$1" "$(image)" "$1" "${2:-0}"
 }
 
-install() { sh $here/install.sh --from "$1" --with-containerd system --disable-builtin-cri --with-cni --pod-cidr 10.99.0.0/16 --ready-timeout 90; }
+install() { sh $here/install.sh --from "$1" --with-containerd system --disable-builtin-cri --with-cni --pod-cidr 10.99.0.0/16 --ready-timeout 240; }
 
 install_again() { install $here/two.tar | grep 'just so'; }
 
 start_pod() {
   pod_json "$1" "$2" >/tmp/pod.json
   container_json counter "${3:-0}" >/tmp/container.json
-  pod=$(crictl --timeout 60s runp /tmp/pod.json) || return 1
-  container=$(crictl --timeout 60s create "$pod" /tmp/container.json /tmp/pod.json) || return 1
-  crictl --timeout 60s start "$container" || return 1
+  pod=$(crictl --timeout 120s runp /tmp/pod.json) || return 1
+  container=$(crictl --timeout 120s create "$pod" /tmp/container.json /tmp/pod.json) || return 1
+  crictl --timeout 120s start "$container" || return 1
   echo "$pod" >$here/pod
   echo "$container" >$here/container
 }
@@ -84,9 +84,9 @@ first_start() {
   try "there is no network but loopback" sh -c 'test "$(ls /sys/class/net)" = lo'
   try "install.sh installs a bundle and the daemon becomes ready" install $here/one.tar
   try "systemd takes the service for active, told by sd_notify" [ "$(unit ActiveState)/$(unit StatusText | cut -c 1-11)" = "active/Serving the" ]
-  try "the service gives its watchdog a sign" until_true 60 sh -c '[ "$(systemctl show -p WatchdogTimestampMonotonic --value cri-containerd.service)" -gt 0 ]'
+  try "the service gives its watchdog a sign" until_true 120 sh -c '[ "$(systemctl show -p WatchdogTimestampMonotonic --value cri-containerd.service)" -gt 0 ]'
   try "containerd's own CRI is off" sh -c '! crictl --runtime-endpoint unix:///run/containerd/containerd.sock version'
-  try "the bundle's image is imported" until_true 60 image
+  try "the bundle's image is imported" until_true 120 image
   try "a pod runs with AppArmor's default profile and an oom_score_adj of -500" start_pod web 0 0
   container=$(cat $here/container)
   pid=$(pid_of "$container")
@@ -108,19 +108,19 @@ first_start() {
   number=$(last_number)
   try "an upgrade that doesn't become ready fails" sh -c "! sh $here/install.sh --from $here/broken.tar --ready-timeout 10"
   try "the version before runs again" is_version 2.0.0
-  try "and is ready" cri-containerd status --wait 60
+  try "and is ready" cri-containerd status --wait 180
   try "the pod ran on through the way back" same_pid
   try "the container's log has no gap then" until_true 30 counted_on "$number"
 
   number=$(last_number)
   kill -9 "$(unit MainPID)"
-  try "systemd starts a daemon that was killed again" cri-containerd status --wait 90
+  try "systemd starts a daemon that was killed again" cri-containerd status --wait 180
   try "the pod ran on" same_pid
   try "the log has no gap, but for what the pipe held" until_true 30 counted_on "$number"
   systemctl stop cri-containerd.service
   try "stopping the service leaves the pod's processes" kill -0 "$pid"
   systemctl start cri-containerd.service
-  try "it is ready after its start" cri-containerd status --wait 90
+  try "it is ready after its start" cri-containerd status --wait 180
   touch $here/rebooted
   note "reboot"
   systemctl reboot
@@ -138,14 +138,14 @@ nothing_left() {
 
 second_start() {
   note "second start"
-  try "the daemon is ready after a reboot" cri-containerd status --wait 120
+  try "the daemon is ready after a reboot" cri-containerd status --wait 240
   try "the pod of before is not ready" is_not_ready
   pod=$(cat $here/pod)
-  try "it is stopped" crictl --timeout 60s stopp "$pod"
-  try "it is removed" crictl --timeout 60s rmp "$pod"
+  try "it is stopped" crictl --timeout 120s stopp "$pod"
+  try "it is removed" crictl --timeout 120s rmp "$pod"
   try "nothing is left of it" nothing_left
   try "a pod starts anew" start_pod web 1 0
-  try "it is removed in one go" crictl --timeout 60s rmp --force "$(cat $here/pod)"
+  try "it is removed in one go" crictl --timeout 120s rmp --force "$(cat $here/pod)"
   try "nothing is left then" nothing_left
   try "install.sh --purge removes all" sh $here/install.sh --purge
   try "no file of it is left" sh -c '! ls -d /usr/local/bin/cri-containerd /etc/cri-containerd /var/lib/cri-containerd /run/cri-containerd /etc/systemd/system/cri-containerd.service 2>/dev/null'

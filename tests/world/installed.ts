@@ -28,8 +28,7 @@ stop() {
 case $1 in
   is-active) kill -0 "$pid" 2>/dev/null ;;
   stop) stop ;;
-  restart)
-    stop
+  start)
     setsid ${PROGRAM} serve --config ${dir}/config.toml >>${dir}/daemon.log 2>&1 </dev/null &
     echo $! >${dir}/pid
     ;;

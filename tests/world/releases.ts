@@ -61,15 +61,16 @@ export async function writeRelease(o: {
 /** A bundle by `bundle create`, of these programs (`bin/NAME`, `cni/NAME`) and an image. */
 export async function writeBundleFile(
   dir: string,
-  programs: Readonly<Record<string, string>>,
+  programs: Readonly<Record<string, string | Uint8Array>>,
   image: TestImage = testImage({ layers: [[{ path: "a", content: "1" }]] }),
 ): Promise<string> {
   await using registry = new FakeRegistry();
   registry.addImage("web:1", image);
   const folders = `${dir}/bundled`;
-  for (const [path, text] of Object.entries(programs)) {
+  for (const [path, body] of Object.entries(programs)) {
+    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
     await Deno.mkdir(`${folders}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(`${folders}/${path}`, text, { mode: 0o755 });
+    await Deno.writeFile(`${folders}/${path}`, bytes, { mode: 0o755 });
   }
   await Deno.writeTextFile(`${dir}/images.txt`, `${registry.host}/web:1\n`);
   await Deno.writeTextFile(`${dir}/config.toml`, "");
