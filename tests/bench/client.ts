@@ -21,6 +21,16 @@ export async function buildClient(): Promise<void> {
   if (code !== 0) throw new Error("the client could not be built");
 }
 
+/** Clients at work. */
+const running = new Set<Deno.ChildProcess>();
+let isInterrupted = false;
+
+/** Ends what is being measured and lets nothing more begin, so that both sides are taken down. */
+export function interruptClients(): void {
+  isInterrupted = true;
+  for (const child of running) child.kill();
+}
+
 /** Flags by name, without the dashes. */
 export type Flags = Readonly<Record<string, string | number>>;
 
@@ -28,6 +38,7 @@ export type Flags = Readonly<Record<string, string | number>>;
 export async function runClient(command: string, flags: Flags): Promise<Measured> {
   const { code, stdout, stderr } = await spawn(command, flags).output();
   const decoder = new TextDecoder();
+  if (isInterrupted) throw new Error("interrupted");
   if (code !== 0) throw new Error(`${command}: ${decoder.decode(stderr).trim()}`);
   return v.parse(resultSchema, JSON.parse(decoder.decode(stdout)));
 }
@@ -58,10 +69,14 @@ export async function timeUntilReady(flags: Flags, start: () => void): Promise<n
 }
 
 function spawn(command: string, flags: Flags): Deno.ChildProcess {
-  return new Deno.Command(PROGRAM, {
+  if (isInterrupted) throw new Error("interrupted");
+  const child = new Deno.Command(PROGRAM, {
     args: [command, ...Object.entries(flags).map(([name, value]) => `-${name}=${value}`)],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  running.add(child);
+  void child.status.then(() => running.delete(child));
+  return child;
 }

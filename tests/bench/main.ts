@@ -1,11 +1,11 @@
 /** `./dev bench`: this daemon beside containerd's own CRI, on one machine in one run. */
 import { print, printError } from "../../src/cli/output.ts";
-import { buildClient } from "./client.ts";
+import { buildClient, interruptClients } from "./client.ts";
+import { type Chapters, writeChapters } from "./document.ts";
 import { describeMachine } from "./machine.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
-import { formatRows, markdownRows } from "./report.ts";
+import { formatRows } from "./report.ts";
 import { BUILT, givenSide, INSTALLED, type Node, startBuiltIn, startOurs } from "./sides.ts";
-import type { Row } from "./statistics.ts";
 import { burst } from "./sections/burst.ts";
 import { floor } from "./sections/floor.ts";
 import type { SectionName } from "./sections/names.ts";
@@ -19,7 +19,6 @@ import { writeTrace } from "./trace.ts";
 import { steady } from "./sections/steady.ts";
 import { streams } from "./sections/streams.ts";
 
-const DOCUMENT = new URL("../../docs/performance.md", import.meta.url).pathname;
 const BUILD = new URL("../tools/build.sh", import.meta.url).pathname;
 
 const SECTIONS: Readonly<Record<SectionName, Section>> = {
@@ -33,13 +32,6 @@ const SECTIONS: Readonly<Record<SectionName, Section>> = {
   recovery,
   floor,
 };
-
-/** What a section came to. */
-interface Chapter {
-  readonly name: SectionName;
-  readonly meaning: string;
-  readonly rows: readonly Row[];
-}
 
 async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args);
@@ -56,11 +48,7 @@ async function main(args: readonly string[]): Promise<number> {
     await writeTrace(node, options.json);
     return 0;
   }
-  const chapters = await measure(node, options);
-  if (options.json !== "") {
-    await Deno.writeTextFile(options.json, JSON.stringify({ machine, chapters }, undefined, 2));
-  }
-  if (options.write) await Deno.writeTextFile(DOCUMENT, documentOf(machine, chapters));
+  await measure(node, { options, machine });
   return 0;
 }
 
@@ -73,12 +61,17 @@ async function builtNode(): Promise<Node> {
   return BUILT;
 }
 
-async function measure(node: Node, { sections, against, rounds }: Options): Promise<Chapter[]> {
+/** What was measured is kept section by section, so that a run that ends early leaves something. */
+async function measure(
+  node: Node,
+  { options, machine }: { options: Options; machine: readonly string[] },
+): Promise<void> {
+  const { sections, against, rounds, json, write } = options;
   const note = noteOn();
   note("starting both sides");
   await using ours = await startOurs(node);
   await using theirs = against === "" ? await startBuiltIn(node) : givenSide(against);
-  const chapters: Chapter[] = [];
+  const chapters: Chapters = {};
   for (const name of sections) {
     const { meaning, measure } = SECTIONS[name];
     const rows = await measure({
@@ -90,9 +83,10 @@ async function measure(node: Node, { sections, against, rounds }: Options): Prom
     });
     note("");
     print(`\n${name}: ${meaning}\n\n${formatRows(rows)}`);
-    chapters.push({ name, meaning, rows });
+    chapters[name] = { meaning, machine, rows };
+    if (json !== "") await Deno.writeTextFile(json, JSON.stringify(chapters, undefined, 2));
+    if (write) await writeChapters(chapters);
   }
-  return chapters;
 }
 
 /** Says on a terminal what is under way, in a line that the next one replaces. */
@@ -100,23 +94,9 @@ function noteOn(): (text: string) => void {
   return Deno.stdout.isTerminal() ? (text) => print(`\r\x1b[K${text}`) : () => {};
 }
 
-function documentOf(machine: readonly string[], chapters: readonly Chapter[]): string {
-  const parts = chapters.map(({ name, meaning, rows }) =>
-    `## ${name}\n\n${capital(meaning)}.\n\n${markdownRows(rows)}`
-  );
-  return `# Performance
-
-Beside containerd's own CRI plugin, measured in one run by \`./dev bench --write\`: rounds in pairs,
-each side on a containerd of its own with the same runc, network plugins and kind of network. A
-ratio is ours by theirs, the median of the rounds, with the lowest and the highest; only ratios
-compare, for the machine is shared.
-
-${machine.map((line) => `- ${line}\n`).join("")}
-${parts.join("\n")}`;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, interruptClients);
 }
-
-const capital = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1);
-
 try {
   Deno.exit(await main(Deno.args));
 } catch (error) {

@@ -29,7 +29,7 @@ trace writes one pod's start and stop as a timeline for chrome://tracing or Perf
   --containerd 1.6|2.3  the containerd on PATH (1.6), or a build of 2.3 with its runc and plugins
   --rounds N            N pairs of rounds
   --json FILE           leave the numbers of all rounds there
-  --write               write docs/performance.md anew
+  --write               put the sections measured into docs/performance.md and .json
 `;
 
 /** @throws Error that names what isn't understood */
