@@ -76,9 +76,13 @@ async function removeLocked(
         removePath(containerStateDir(deps.settings, id)),
         clearRuntime(deps, container),
       ]));
-    await op.step("delete its record", () => deleteContainerRecord(deps, id, signal));
-    // The checkpoint goes last: a crash before this leaves nothing that claims to be a container.
-    await removePath(containerDir(deps.settings, id));
+    // The record and the checkpoint go together: after a crash the one without the other is a
+    // container half created, and the other without the one a folder of nobody's.
+    await op.step("delete its record and checkpoint", () =>
+      settled([
+        deleteContainerRecord(deps, id, signal),
+        removePath(containerDir(deps.settings, id)),
+      ]));
   } catch (error) {
     throw during(`Cannot ${op.what}`, error);
   }
