@@ -6,16 +6,15 @@ import { assertNothingLeft } from "../world/leftovers.ts";
 import { runCritest } from "./critest.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import { readResults, type Result, summarize, toTsv } from "./results.ts";
+import { PROGRAM, PROGRAM_ARGS } from "../world/program.ts";
 import { judgeSkips } from "./skips.ts";
 import { buildCrictl, buildNode, prepareSuite, type Suite } from "./suite.ts";
 
 /** Apart from the terminal's group of processes: an interrupt is for this program to pass on. */
 const DAEMON = [
   "setsid",
-  Deno.execPath(),
-  "run",
-  "-P",
-  new URL("../../main.ts", import.meta.url).pathname,
+  PROGRAM,
+  ...PROGRAM_ARGS,
 ];
 
 /** Exit codes: all is well, a test failed or something was left, it couldn't run. */

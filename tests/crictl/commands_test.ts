@@ -5,8 +5,7 @@ import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
 import { assertNothingLeft } from "../world/leftovers.ts";
 import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
-
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+import { PROGRAM, PROGRAM_ARGS } from "../world/program.ts";
 
 const daemon = await startDaemon();
 const busybox = await busyboxRegistry();
@@ -34,8 +33,8 @@ async function startPod(name: string, script: string) {
 }
 
 function command(...args: string[]): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-P", MAIN, ...args, "--config", daemon.configFile],
+  return new Deno.Command(PROGRAM, {
+    args: [...PROGRAM_ARGS, ...args, "--config", daemon.configFile],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -5,10 +5,11 @@ import { startDaemon } from "../world/daemon.ts";
 import { assertNothingLeft } from "../world/leftovers.ts";
 import { ROOT } from "../check/source.ts";
 import { sh } from "../world/sh.ts";
+import { PROGRAM, PROGRAM_ARGS } from "../world/program.ts";
 
 async function run(...args: string[]): Promise<{ code: number; stdout: string }> {
-  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "-P", `${ROOT}main.ts`, ...args],
+  const { code, stdout } = await new Deno.Command(PROGRAM, {
+    args: [...PROGRAM_ARGS, ...args],
     stdin: "null",
     stderr: "null",
   }).output();

@@ -3,18 +3,18 @@ import assert from "node:assert/strict";
 import { FakeRegistry } from "../fakes/registry.ts";
 import { testIndex } from "../fakes/test_image.ts";
 import { calling, imagesWorld, inTime, SNAPSHOTTER, uniqueImage } from "../world/images.ts";
+import { PROGRAM, PROGRAM_ARGS } from "../world/program.ts";
 
 const world = await imagesWorld(Deno.env.get("TEST_CONTAINERD"));
 Deno.test.afterAll(() => world.cleanUp());
 
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const node = `${world.dir}/node`;
 const config = `${world.dir}/config.toml`;
 const bundle = `${world.dir}/node.tar`;
 
 async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const options = { args: ["run", "-P", MAIN, "bundle", ...args, "--config", config] };
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), options).output();
+  const options = { args: [...PROGRAM_ARGS, "bundle", ...args, "--config", config] };
+  const { code, stdout, stderr } = await new Deno.Command(PROGRAM, options).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

@@ -4,8 +4,7 @@ import { packTar } from "../../src/images/archive.ts";
 import { FakeRegistry } from "../fakes/registry.ts";
 import { busyboxFiles, describe, testImage } from "../fakes/test_image.ts";
 import { startContainerd } from "../world/containerd.ts";
-
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+import { PROGRAM, PROGRAM_ARGS } from "../world/program.ts";
 
 interface Outcome {
   code: number;
@@ -14,8 +13,8 @@ interface Outcome {
 }
 
 async function run(args: string[], stdin = ""): Promise<Outcome> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-P", MAIN, ...args],
+  const child = new Deno.Command(PROGRAM, {
+    args: [...PROGRAM_ARGS, ...args],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

@@ -66,7 +66,18 @@ async function select(wanted: readonly string[]): Promise<Stage[]> {
   return paths.length > 0 ? [...stagesWanted, await chosen(paths)] : stagesWanted;
 }
 
-async function main(wanted: readonly string[]): Promise<number> {
+/** `--binary PATH` lets the tests run that executable in place of the sources. */
+async function takeBinary(args: readonly string[]): Promise<readonly string[]> {
+  const at = args.indexOf("--binary");
+  if (at < 0) return args;
+  const path = await Deno.realPath(args[at + 1] ?? "");
+  Deno.env.set("TEST_BINARY", path);
+  out(`with ${path}`);
+  return args.toSpliced(at, 2);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const wanted = await takeBinary(args);
   if (wanted[0] === "list") {
     for (const { name, meaning } of await stages()) out(`${name.padEnd(14)} ${meaning}`);
     return 0;

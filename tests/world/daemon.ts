@@ -3,22 +3,12 @@ import { CONF_FILE, PLUGIN_DIRS, type PodNetwork, podNetwork } from "./network.t
 import { eventually } from "./delay.ts";
 import { removeCgroup } from "./cgroups.ts";
 import { endProcess, killShims, unmountUnder } from "./processes.ts";
-
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
-/** From source with the executable's permissions, and with its heap, see packaging/compile. */
-export const FROM_SOURCE: readonly string[] = [
-  Deno.execPath(),
-  "run",
-  "-q",
-  "-P",
-  "--v8-flags=--max-semi-space-size=2",
-  MAIN,
-];
+import { PROGRAM, PROGRAM_ARGS } from "./program.ts";
 
 const READY_TIMEOUT_MS = 60_000;
 
 export interface DaemonOptions {
-  /** The executable with its arguments; from source with the executable's permissions if left out. */
+  /** The executable with its arguments; that of program.ts if left out. */
   command?: readonly string[];
   /** Folder of containerd, shim and runc; that of TEST_BINARIES or those on PATH if left out. */
   binaries?: string;
@@ -146,7 +136,7 @@ ${options.config ?? ""}`;
 
   async start(): Promise<void> {
     const before = await this.log();
-    const command = this.options.command ?? FROM_SOURCE;
+    const command = this.options.command ?? [PROGRAM, ...PROGRAM_ARGS];
     // A shell in between lets the daemon write its log itself, so that it can outlive this process.
     const child = new Deno.Command("/bin/sh", {
       args: ["-c", 'log=$0; exec "$@" >>"$log" 2>&1', this.#logFile, ...command].concat(
