@@ -2,6 +2,7 @@
  * What is kept of measurements: docs/performance.json with the numbers of all rounds, and the page
  * made of it. A section keeps what its last run came to, with the machine and version of that run.
  */
+import { sh } from "../world/sh.ts";
 import { markdownRows } from "./report.ts";
 import { SECTION_NAMES, type SectionName } from "./sections/names.ts";
 import type { Row } from "./statistics.ts";
@@ -25,6 +26,8 @@ export async function writeChapters(chapters: Chapters): Promise<void> {
   const all = { ...await kept(), ...chapters };
   await Deno.writeTextFile(NUMBERS, `${JSON.stringify(all)}\n`);
   await Deno.writeTextFile(PAGE, pageOf(all));
+  // As everything that is committed.
+  await sh(Deno.execPath(), "fmt", "-q", NUMBERS, PAGE);
 }
 
 async function kept(): Promise<Chapters> {
