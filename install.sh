@@ -601,7 +601,6 @@ bridge_conflist() {
       "bridge": "cri0",
       "isGateway": true,
       "ipMasq": true,
-      "promiscMode": true,
       "hairpinMode": true,
       "ipam": {
         "type": "host-local",
