@@ -79,6 +79,18 @@ no_failures() {
   jq -e '[.[] | select(.level == "fail")] == []' /tmp/doctor.json >/dev/null || { jq '.[] | select(.level == "fail")' /tmp/doctor.json; return 1; }
 }
 
+apparmor_suite() {
+  printf 'defaultTestContainerImage: %s\nwebServerTestImage: %s\n' "$(image)" "$(image)" >/tmp/images.yaml
+  # critest waits a minute at most, which this machine may not keep.
+  $here/critest -runtime-endpoint=unix:///run/cri-containerd/cri-containerd.sock \
+    -image-endpoint=unix:///run/cri-containerd/cri-containerd.sock -config=/dev/null \
+    -runtime-service-timeout=300s -test-images-file=/tmp/images.yaml \
+    -ginkgo.no-color -ginkgo.focus=AppArmor >/tmp/critest.log 2>&1
+  grep -a 'Ran .* Specs' /tmp/critest.log >$console
+  grep -aq 'SUCCESS!.* 0 Failed' /tmp/critest.log || { grep -a '\[FAIL\|FAILED\|flag' /tmp/critest.log; tail -n 5 /tmp/critest.log; return 1; }
+  grep -aq 'Ran [1-9]' /tmp/critest.log
+}
+
 first_start() {
   note "systemd $(systemctl --version | head -n 1), kernel $(uname -r), $(stat -f -c %T /sys/fs/cgroup)"
   try "there is no network but loopback" sh -c 'test "$(ls /sys/class/net)" = lo'
@@ -97,6 +109,7 @@ first_start() {
   try "statistics are told" sh -c "crictl stats -o json $container | jq -e '.stats[0].memory.workingSetBytes.value | tonumber > 0'"
   try "exec works" sh -c "test \"\$(crictl exec $container echo hello)\" = hello"
   try "doctor finds no fault" no_failures
+  try "critest's AppArmor tests pass" apparmor_suite
 
   number=$(last_number)
   try "an upgrade replaces the daemon" install $here/two.tar

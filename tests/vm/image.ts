@@ -110,6 +110,7 @@ export async function makeMachine(
   await Deno.copyFile(`${ROOT}tests/vm/guest.sh`, `${root}/opt/vm/guest.sh`);
   await Deno.copyFile(`${ROOT}install.sh`, `${root}/opt/vm/install.sh`);
   await Deno.copyFile(`${ROOT}.tools/bin/crictl`, `${root}/usr/local/bin/crictl`);
+  await Deno.copyFile(`${ROOT}.tools/bin/critest`, `${root}/opt/vm/critest`);
   const units = `${root}/etc/systemd/system`;
   await Deno.writeTextFile(`${units}/vm-tests.service`, UNIT);
   await Deno.symlink("../vm-tests.service", `${units}/multi-user.target.wants/vm-tests.service`);
