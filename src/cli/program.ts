@@ -50,12 +50,20 @@ export function buildProgram(report: Report): Command {
       report(await (await import("./status.ts")).printStatus(flags));
     });
   program.command("doctor")
-    .description("look whether the node is fit for pods; exits with 1 on faults, 3 on warnings")
+    .description("tell whether the node is fit for pods; 1 on faults, 3 on warnings")
     .option("--config <FILE>", "configuration")
     .option("--json", "for programs")
     .option("--bundle <FILE>", "write what a report of a fault needs, without secrets")
     .action(async (flags: { config?: string; json?: boolean; bundle?: string }) => {
       report(await (await import("./doctor.ts")).runDoctor(flags));
+    });
+  program.command("audit")
+    .description("list, or remove, what gone pods left; exits with 1 on any")
+    .option("--config <FILE>", "configuration")
+    .option("--fix", "remove it")
+    .option("--json", "for programs")
+    .action(async (flags: { config?: string; fix?: boolean; json?: boolean }) => {
+      report(await (await import("./audit.ts")).runAudit(flags));
     });
   program.command("permissions")
     .description("show what each part of the daemon may do")

@@ -188,8 +188,8 @@ class FolderNetworks implements CniNetworks {
     const others: CachedAttachment[] = [];
     const ids = new Set(valid.map(({ containerId }) => containerId));
     for (const one of await this.#cache.list()) {
-      if (isPod(one) && ids.has(one.target.containerId)) continue;
-      const isGone = isPod(one) && !await hasNetns(one.target.netnsPath);
+      if (isPodAttachment(one) && ids.has(one.target.containerId)) continue;
+      const isGone = isPodAttachment(one) && !await hasNetns(one.target.netnsPath);
       (isGone ? stale : others).push(one);
     }
     return { stale, others };
@@ -291,6 +291,7 @@ class FolderNetworks implements CniNetworks {
   }
 }
 
-function isPod({ target }: CachedAttachment): boolean {
+/** Whether an attachment is a pod's, this daemon's or another's. */
+export function isPodAttachment({ target }: CachedAttachment): boolean {
   return target.args.some(([key, value]) => key === POD_ARG && value === target.containerId);
 }

@@ -38,7 +38,7 @@ export interface Leases {
 
 const { methods } = LeasesDefinition;
 /** Read by containerd's garbage collector: a time in RFC 3339. */
-const EXPIRE_LABEL = "containerd.io/gc.expire";
+export const EXPIRE_LABEL = "containerd.io/gc.expire";
 /** Garbage collection of a full content store. */
 const SYNC_TIMEOUT_MS = 120_000;
 

@@ -10,6 +10,9 @@ const log = logger("images");
 const EXPIRES_MS = 24 * 60 * 60_000;
 const DELETE_TIMEOUT_MS = 30_000;
 
+/** Begins the names of our leases. */
+export const LEASE_PREFIX = "cri-containerd-";
+
 /**
  * Does work under a lease of its own and gives it back, whatever happens: what the work hasn't
  * made reachable by then is garbage.
@@ -19,7 +22,7 @@ export async function withLease<T>(
   signal: AbortSignal,
   work: (leaseId: string) => Promise<T>,
 ): Promise<T> {
-  const id = `cri-containerd-${newId().slice(0, 16)}`;
+  const id = `${LEASE_PREFIX}${newId().slice(0, 16)}`;
   const release = async () => {
     try {
       await unlessGone(leases.delete(id, { signal: AbortSignal.timeout(DELETE_TIMEOUT_MS) }));

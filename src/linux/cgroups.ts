@@ -1,7 +1,7 @@
 /** Cgroups that a runtime made and did not live to remove, in every hierarchy of v1 and v2. */
 import { pause } from "../base/pause.ts";
 import { EBUSY, ENOENT, ESRCH, linuxError } from "./errno.ts";
-import { listFolder, readFile } from "./files.ts";
+import { listFolder, readFile, readFileIfAny } from "./files.ts";
 import { AT_FDCWD, AT_REMOVEDIR } from "./flags.ts";
 import { cString, errnoOf, type ServerLibc } from "./libc.ts";
 import { stat } from "./stat.ts";
@@ -57,6 +57,56 @@ function remove(libc: ServerLibc, folder: string): boolean {
   if (errno === ENOENT) return true;
   if (errno === EBUSY) return false;
   throw linuxError(`remove cgroup ${folder}`, errno);
+}
+
+/**
+ * Cgroups whose own name fits and in which, and below which, no process is in any hierarchy.
+ *
+ * @returns paths from the root of the hierarchies on
+ */
+export function emptyCgroups(
+  libc: ServerLibc,
+  { mounts, isName }: { mounts: readonly string[]; isName: (name: string) => boolean },
+): string[] {
+  const isEmpty = new Map<string, boolean>();
+  for (const mount of mounts) {
+    for (const path of cgroupsBelow(libc, mount, isName)) {
+      const before = isEmpty.get(path) ?? true;
+      isEmpty.set(path, before && !hasProcess(libc, `${mount}${path}`));
+    }
+  }
+  return [...isEmpty].flatMap(([path, isSo]) => isSo ? [path] : []);
+}
+
+/** Those with a fitting name, in no order; what is below one of them isn't looked for. */
+function cgroupsBelow(
+  libc: ServerLibc,
+  mount: string,
+  isName: (name: string) => boolean,
+): string[] {
+  const found: string[] = [];
+  const open = [""];
+  for (let path = open.pop(); path !== undefined; path = open.pop()) {
+    for (const name of foldersIn(libc, `${mount}${path}`)) {
+      (isName(name) ? found : open).push(`${path}/${name}`);
+    }
+  }
+  return found;
+}
+
+function hasProcess(libc: ServerLibc, folder: string): boolean {
+  const procs = readFileIfAny(libc, `${folder}/cgroup.procs`) ?? "";
+  return procs !== "" ||
+    foldersIn(libc, folder).some((name) => hasProcess(libc, `${folder}/${name}`));
+}
+
+/** None when the cgroup has gone meanwhile. */
+function foldersIn(libc: ServerLibc, folder: string): string[] {
+  const at = stat(libc, { path: folder, followLinks: false });
+  if (at?.kind !== "folder") return [];
+  return listFolder(libc, folder).filter((name) =>
+    stat(libc, { path: `${folder}/${name}`, followLinks: false })?.kind === "folder"
+  );
 }
 
 function killAll(libc: ServerLibc, folder: string): void {

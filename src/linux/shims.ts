@@ -18,22 +18,46 @@ export function isShimOf(address: string, args: readonly string[]): boolean {
   return program.startsWith("containerd-shim-") && valueOf(args, "-address") === address;
 }
 
+/** A shim of a containerd. */
+export interface Shim {
+  readonly pid: number;
+  /** The container that it was started for: a pod's own. */
+  readonly id: string;
+  /** containerd's namespace. */
+  readonly namespace: string;
+  /** The shim works in its bundle, which lives as long as containerd knows of it. */
+  readonly isForgotten: boolean;
+}
+
+/** The shims of the containerd at this address. */
+export function shimsOf(libc: ServerLibc, address: string): Shim[] {
+  return listFolder(libc, "/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    const args = argumentsOf(libc, pid);
+    if (!isShimOf(address, args)) return [];
+    return [{
+      pid: Number(pid),
+      id: valueOf(args, "-id") ?? "",
+      namespace: valueOf(args, "-namespace") ?? "",
+      isForgotten: workingFolder(libc, pid).endsWith(DELETED),
+    }];
+  });
+}
+
+/** Kills a shim with the processes that it holds. */
+export function endShim(libc: ServerLibc, pid: number): void {
+  for (const child of childrenOf(libc, pid)) kill(libc, Number(child));
+  kill(libc, pid);
+}
+
 /**
  * Kills the shims of a containerd whose bundle is gone, with the processes that they hold.
  *
  * @returns the ids of the containers that they were started for
  */
 export function endOrphanedShims(libc: ServerLibc, address: string): string[] {
-  const ended: string[] = [];
-  for (const pid of listFolder(libc, "/proc").filter((name) => /^\d+$/.test(name))) {
-    const args = argumentsOf(libc, pid);
-    // The shim works in its bundle, which lives as long as containerd knows of it.
-    if (!isShimOf(address, args) || !workingFolder(libc, pid).endsWith(DELETED)) continue;
-    for (const child of childrenOf(libc, pid)) kill(libc, Number(child));
-    kill(libc, Number(pid));
-    ended.push(valueOf(args, "-id") ?? "");
-  }
-  return ended;
+  const forgotten = shimsOf(libc, address).filter(({ isForgotten }) => isForgotten);
+  for (const { pid } of forgotten) endShim(libc, pid);
+  return forgotten.map(({ id }) => id);
 }
 
 function valueOf(args: readonly string[], flag: string): string | undefined {
@@ -49,7 +73,7 @@ function workingFolder(libc: ServerLibc, pid: string): string {
   return readLink(libc, `/proc/${pid}/cwd`) ?? "";
 }
 
-function childrenOf(libc: ServerLibc, pid: string): string[] {
+function childrenOf(libc: ServerLibc, pid: number): string[] {
   return textOf(libc, `/proc/${pid}/task/${pid}/children`).split(" ").filter((it) => it !== "");
 }
 

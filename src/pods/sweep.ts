@@ -5,6 +5,7 @@
 import { removePath } from "../base/gone.ts";
 import { logger } from "../base/log.ts";
 import type { ContainerStore } from "../state/containers.ts";
+import { ownedFolders } from "../state/folders.ts";
 import type { SandboxStore } from "../state/sandboxes.ts";
 import type { Settings } from "../state/settings.ts";
 
@@ -18,13 +19,12 @@ export interface SweepDeps {
 }
 
 export async function sweepOrphans(deps: SweepDeps): Promise<void> {
-  const { rootDir, stateDir } = deps.settings;
+  const { stateDir } = deps.settings;
   const isPod = (name: string) => deps.sandboxes.find(name) !== undefined;
   const isContainer = (name: string) => deps.containers.find(name) !== undefined;
-  await sweep(deps, `${stateDir}/sandboxes`, isPod);
-  await sweep(deps, `${rootDir}/sandboxes`, isPod);
-  await sweep(deps, `${rootDir}/containers`, isContainer);
-  await sweep(deps, `${stateDir}/images`, isContainer);
+  for (const { dir, owner } of ownedFolders(deps.settings)) {
+    await sweep(deps, dir, owner === "pod" ? isPod : isContainer);
+  }
   // Only mounted while a container is made, and nothing is being made yet.
   await sweep(deps, `${stateDir}/lookup`, () => false);
 }

@@ -37,8 +37,30 @@ export const EXEC_PREFIX = "exec-";
 export const lookupDir = (roots: Roots, id: ContainerId): string =>
   `${roots.stateDir}/lookup/${id}`;
 
+/** Begins the names of pinned network namespaces. */
+export const NETNS_PREFIX = "cri-";
+
 /** The pinned network namespace of a pod. */
-export const netnsPath = (roots: Roots, id: SandboxId): string => `${roots.netnsDir}/cri-${id}`;
+export const netnsPath = (roots: Roots, id: SandboxId): string =>
+  `${roots.netnsDir}/${NETNS_PREFIX}${id}`;
+
+/** A folder in which everything is named by the pod or container that it belongs to. */
+export interface OwnedFolder {
+  readonly dir: string;
+  readonly owner: "pod" | "container";
+}
+
+/** All of them but that of lookups: what is in there is nobody's once the lookup is over. */
+export function ownedFolders({ rootDir, stateDir }: Omit<Roots, "netnsDir">): OwnedFolder[] {
+  return [
+    { dir: `${stateDir}/sandboxes`, owner: "pod" },
+    { dir: `${rootDir}/sandboxes`, owner: "pod" },
+    { dir: `${rootDir}/containers`, owner: "container" },
+    { dir: `${stateDir}/containers`, owner: "container" },
+    { dir: `${stateDir}/images`, owner: "container" },
+    { dir: `${stateDir}/io`, owner: "container" },
+  ];
+}
 
 /** The files that all containers of a pod share. */
 export function podFiles(roots: Roots, id: SandboxId) {

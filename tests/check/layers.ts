@@ -3,7 +3,7 @@
 /** From top to bottom; a folder imports from those below its own line only. */
 export const LAYERS: readonly (readonly string[])[] = [
   ["cli"],
-  ["doctor"],
+  ["audit", "doctor"],
   ["supervisor"],
   ["compartments"],
   // Drivers: something outside calls in. The CRI hands out what the other two have.
