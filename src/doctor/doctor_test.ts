@@ -75,6 +75,17 @@ for (
       finds: [/^warn apparmor: .*apparmor_parser isn't there/],
     },
     {
+      name: "with AppArmor and without the profile that the daemon should have loaded",
+      with: {
+        files: {
+          "/sys/module/apparmor/parameters/enabled": "Y\n",
+          "/sys/kernel/security/apparmor/profiles": "other (enforce)\n",
+          "/usr/sbin/apparmor_parser": "",
+        },
+      },
+      finds: [/^warn apparmor: .*without the profile .*: pods that ask for it are refused/],
+    },
+    {
       name: "in a container without capabilities",
       with: { capabilities: ["CAP_CHOWN"] },
       finds: [/^fail capabilities: Root lacks CAP_SYS_ADMIN, CAP_NET_ADMIN/],

@@ -1,4 +1,5 @@
 /** The kernel: its age, file systems, forwarding, cgroups. */
+import { DEFAULT_APPARMOR_PROFILE } from "../oci/apparmor_default.ts";
 import { isKernelFrom } from "../oci/kernel.ts";
 import { type Finding, findingsOf } from "./finding.ts";
 import { type Check, type Node, readText } from "./node.ts";
@@ -74,26 +75,39 @@ export const checkCgroups: Check = (node) => {
   ];
 };
 
-export const checkSecurity: Check = (node) => {
-  const apparmor = findingsOf("apparmor");
-  const selinux = findingsOf("selinux");
-  const isAppArmor = readText(node, "/sys/module/apparmor/parameters/enabled").startsWith("Y");
+export const checkSecurity: Check = async (node) => {
+  const { ok } = findingsOf("selinux");
   const enforce = readText(node, "/sys/fs/selinux/enforce");
-  const parser = isAppArmor && !hasParser(node);
   return [
-    parser
-      ? apparmor.warn(
-        "AppArmor is on, and apparmor_parser isn't there to load profiles",
-        "install the package apparmor",
-      )
-      : apparmor.ok(isAppArmor ? "AppArmor is on" : "This node has no AppArmor"),
-    selinux.ok(
+    await apparmor(node),
+    ok(
       enforce === ""
         ? "This node has no SELinux"
         : `SELinux is ${enforce === "1" ? "enforcing" : "permissive"}`,
     ),
   ];
 };
+
+async function apparmor(node: Node): Promise<Finding> {
+  const { ok, warn } = findingsOf("apparmor");
+  if (!readText(node, "/sys/module/apparmor/parameters/enabled").startsWith("Y")) {
+    return ok("This node has no AppArmor");
+  }
+  const loaded = readText(node, "/sys/kernel/security/apparmor/profiles").split("\n");
+  if (loaded.some((line) => line.startsWith(`${DEFAULT_APPARMOR_PROFILE} `))) {
+    return ok(`AppArmor is on, with the profile ${DEFAULT_APPARMOR_PROFILE}`);
+  }
+  if (!hasParser(node)) {
+    const text = "AppArmor is on, and apparmor_parser isn't there to load profiles";
+    return warn(text, "install the package apparmor, and restart the daemon");
+  }
+  // The daemon loads it when it starts.
+  if (await node.askDaemon() === undefined) return ok("AppArmor is on");
+  return warn(
+    `AppArmor is on without the profile ${DEFAULT_APPARMOR_PROFILE}: pods that ask for it are refused`,
+    "restart the daemon, which loads it and needs CAP_MAC_ADMIN for that; its log says what failed",
+  );
+}
 
 function hasParser(node: Node): boolean {
   return ["/sbin", "/usr/sbin"].some((folder) => {
