@@ -50,7 +50,7 @@ export function buildProgram(report: Report): Command {
       report(await (await import("./status.ts")).printStatus(flags));
     });
   program.command("doctor")
-    .description("tell whether the node is fit for pods; 1 on faults, 3 on warnings")
+    .description("tell if the node is fit for pods; 1 faults, 3 warnings")
     .option("--config <FILE>", "configuration")
     .option("--json", "for programs")
     .option("--bundle <FILE>", "write what a report of a fault needs, without secrets")
@@ -58,7 +58,7 @@ export function buildProgram(report: Report): Command {
       report(await (await import("./doctor.ts")).runDoctor(flags));
     });
   program.command("audit")
-    .description("list, or remove, what gone pods left; exits with 1 on any")
+    .description("list or remove what gone pods left; 1 when any is left")
     .option("--config <FILE>", "configuration")
     .option("--fix", "remove it")
     .option("--json", "for programs")
