@@ -1,5 +1,6 @@
 /** Commands that documents and recipes name: they are there, with the options that are used. */
 import assert from "node:assert/strict";
+import type { Command } from "commander";
 import { allCommands, commandTree } from "../../src/cli/command_tree.ts";
 import { buildProgram } from "../../src/cli/program.ts";
 import { ROOT } from "../check/source.ts";
@@ -43,6 +44,17 @@ Deno.test("commands of cri-containerd that documents name are there, with their 
       const isKnown = command.options.some((option) => option.flag === flag);
       assert.ok(isKnown, `${path}: cri-containerd ${call} has no ${word}`);
     }
+  }
+});
+
+/** Lines of a terminal as it is opened. */
+const SCREEN = 24;
+
+Deno.test("the help of every command fits a screen of 24 lines", () => {
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+  for (const command of all(buildProgram(() => {}))) {
+    const help = command.helpInformation();
+    assert.ok(help.trimEnd().split("\n").length <= SCREEN, help);
   }
 });
 
