@@ -86,13 +86,14 @@ export function buildProgram(report: Report): Command {
 
 /** What packages want: made of the commands themselves. */
 function addTexts(program: Command, report: Report): void {
-  program.command("completion <SHELL>")
+  // For packages; help that fits a screen has no room for them.
+  program.command("completion <SHELL>", { hidden: true })
     .description("print the completion script of bash, zsh or fish")
     .action(async (shell: string) => {
       const { printCompletion } = await import("./texts.ts");
       report(printCompletion(shell, await tree(program)));
     });
-  program.command("man")
+  program.command("man", { hidden: true })
     .description("print the manual page")
     .action(async () => report((await import("./texts.ts")).printManual(await tree(program))));
 }
