@@ -32,7 +32,7 @@ export async function withThisNode<T>(
       config,
       linux,
       networks,
-      containerd,
+      containerd: { ...containerd, version: () => patiently(address, () => containerd.version()) },
       scratch,
       isRoot: linux.effectiveCapabilities().has("CAP_SYS_ADMIN"),
       now: () => new Date(),
@@ -59,6 +59,24 @@ export async function withThisNode<T>(
     networks.close();
     containerd.close();
     await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+const TRIES = 5;
+
+/** On a slow node the other checks can hold up the connection to a containerd that is there. */
+async function patiently<T>(address: string, call: () => Promise<T>): Promise<T> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await call();
+    } catch (error) {
+      const isUp = await Deno.connect({ transport: "unix", path: address })
+        .then((connection) => {
+          connection.close();
+          return true;
+        }, () => false);
+      if (tries >= TRIES || !isUp) throw error;
+    }
   }
 }
 
