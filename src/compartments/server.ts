@@ -4,6 +4,8 @@
  */
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
+import { Operation } from "../base/operation.ts";
+import { settled } from "../base/settled.ts";
 import { containerExited } from "../containers/exited.ts";
 import { sweepExecs } from "../containers/exec_sweep.ts";
 import { recoverContainers } from "../containers/recover.ts";
@@ -67,6 +69,27 @@ compartmentMain("server", async (start): Promise<Running> => {
   };
 });
 
+/** One try; what it waits for for long is logged. */
+async function findAll(parts: Composition, stopping: AbortSignal): Promise<void> {
+  const { deps, containerd, imageStore } = parts;
+  const op = new Operation("find the pods again", stopping);
+  await op.step("ask containerd who it is", async () => {
+    await containerd.namespaces.ensure(parts.namespace, { signal: stopping });
+    await parts.readContainerd(stopping);
+  });
+  const [setAside] = await Promise.all([
+    op.step("read the pods' records", () => recoverPods(deps, stopping)),
+    op.step("read the images", () => imageStore.load(stopping)),
+  ]);
+  await settled([
+    op.step("read the containers' records", () => recoverContainers(deps, stopping)),
+    op.step("release stale networks", () => releaseStaleNetworks(deps, setAside, stopping)),
+  ]);
+  await op.step("remove what belongs to nobody", async () => {
+    await settled([sweepOrphans(deps), sweepExecs(deps)]);
+  });
+}
+
 /** Events first, so that nothing falls between; then what containerd knows, until it is known. */
 async function recover(parts: Composition, stopping: AbortSignal): Promise<void> {
   const { deps, containerd, imageStore } = parts;
@@ -90,18 +113,7 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
   }, stopping);
   for (let tries = 0;; tries++) {
     try {
-      await containerd.namespaces.ensure(parts.namespace, { signal: stopping });
-      await parts.readContainerd(stopping);
-      const [, setAside] = await Promise.all([
-        imageStore.load(stopping),
-        recoverPods(deps, stopping),
-      ]);
-      await Promise.all([
-        recoverContainers(deps, stopping),
-        releaseStaleNetworks(deps, setAside, stopping),
-      ]);
-      await Promise.all([sweepOrphans(deps), sweepExecs(deps)]);
-      void sweepShims(deps, stopping);
+      await findAll(parts, stopping);
       break;
     } catch (error) {
       if (stopping.aborted) return;
@@ -109,6 +121,7 @@ async function recover(parts: Composition, stopping: AbortSignal): Promise<void>
       await new Promise((resolve) => setTimeout(resolve, RECOVER_RETRY_MS));
     }
   }
+  void sweepShims(deps, stopping);
   log.info("Found {pods} pods, {containers} containers and {images} images in {ms} ms", {
     pods: deps.sandboxes.size,
     containers: deps.containers.size,

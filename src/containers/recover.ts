@@ -13,8 +13,10 @@
  */
 import { logger } from "../base/log.ts";
 import type { ContainerId } from "../base/id.ts";
+import { pause } from "../base/pause.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { ContainerRecord } from "../containerd/containers.ts";
+import type { Exit } from "../containerd/tasks.ts";
 import type { LogService, StdioPaths } from "../logs/service.ts";
 import type { Checkpoint } from "../state/checkpoint.ts";
 import type { Container, ContainerStore } from "../state/containers.ts";
@@ -30,6 +32,9 @@ import { userOfSpec } from "./spec.ts";
 import { findTask, type FoundTask } from "./task.ts";
 
 const log = logger("containers");
+
+/** So long recovery waits for the end of a container to be recorded. */
+const EXIT_WAIT_MS = 5_000;
 
 export interface RecoverDeps extends ExitedDeps {
   readonly containerd: Pick<Containerd, "containers" | "tasks">;
@@ -98,7 +103,20 @@ async function recoverContainer(
     return;
   }
   await resumeLog(deps, container, task);
-  if (typeof task === "object" && task.status === "stopped") await containerExited(deps, id, task);
+  if (typeof task !== "object" || task.status !== "stopped") return;
+  // A shim that is slow to give its task up holds up nobody: until then the container runs.
+  await Promise.race([recordExit(deps, id, task), pause(EXIT_WAIT_MS, signal)]);
+}
+
+async function recordExit(deps: RecoverDeps, id: ContainerId, exit: Exit): Promise<void> {
+  try {
+    await containerExited(deps, id, exit);
+  } catch (error) {
+    log.error("Cannot record the end of container {containerId} yet: {error}", {
+      containerId: id,
+      error,
+    });
+  }
 }
 
 async function readGoodCheckpoint(

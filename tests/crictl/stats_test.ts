@@ -225,6 +225,11 @@ Deno.test("the metrics of pods and containers are those that were described, and
   const { pod, container } = await startPod("metrics", {
     container: { command, linux: { resources } },
   });
+  const pid = await pidOf(container);
+  await eventually(
+    "the shell to be replaced",
+    async () => (await Deno.readTextFile(`/proc/${pid}/cmdline`)).startsWith("sleep"),
+  );
   const { descriptors } = await client.call("listMetricDescriptors", {});
   const labelsOf = new Map(descriptors.map(({ name, labelKeys }) => [name, labelKeys]));
   const { podMetrics } = await client.call("listPodSandboxMetrics", {});
@@ -238,7 +243,6 @@ Deno.test("the metrics of pods and containers are those that were described, and
   assert.equal(values.get("container_spec_memory_limit_bytes"), BigInt(LIMIT));
   assert.equal(values.get("container_spec_cpu_quota"), 50_000n);
   assert.equal(values.get("container_processes"), 1n);
-  const pid = await pidOf(container);
   const files = await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`));
   assert.equal(values.get("container_file_descriptors"), BigInt(files.length));
   const network = podMetrics[0]?.metrics.filter(({ name }) => name.startsWith("container_network"));

@@ -70,9 +70,9 @@ Deno.test("an upgrade under load keeps pods and logs, and one that fails is take
 
   const program = standIn("3.0.0", { isBroken: true });
   await writeRelease({ dir: `${daemon.dir}/three`, version: "3.0.0", program });
-  const bad = await node.install("--from", `${daemon.dir}/three`, "--ready-timeout", "2");
+  const bad = await node.install("--from", `${daemon.dir}/three`, "--ready-timeout", "10");
   assert.equal(bad.code, 1);
-  assert.match(bad.stderr, /3\.0\.0 isn't ready after 2 s[^]*the version before runs again/);
+  assert.match(bad.stderr, /3\.0\.0 isn't ready after 10 s[^]*the version before runs again/);
   assert.equal(await node.version(), "2.0.0");
   await goesOn();
 
