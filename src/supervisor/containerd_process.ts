@@ -62,6 +62,8 @@ export function spawnContainerd(o: {
     stdin: "null",
     stdout: "null",
     stderr: "piped",
+    // In a session of its own: Ctrl-C in the terminal is for the daemon, which ends it then.
+    detached: true,
   }).spawn();
   const forwarded = forwardLog(child.stderr, o.onError);
   const ended = child.status.then(async ({ code, signal }) => {

@@ -55,6 +55,9 @@ Deno.test({
     assert.doesNotMatch(plugins, /io\.containerd\.grpc\.v1\s+cri\s/);
     assert.match(plugins, /overlayfs\s+\S+\s+ok/);
     const pid = containerdPid(node);
+    // Its own session's leader: signals to the daemon's group, such as Ctrl-C, are the daemon's.
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    assert.equal(Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]), pid);
     daemon.signal("SIGTERM");
     assert.equal(await daemon.ended, 0, daemon.log);
     assert(!isRunning(pid));
