@@ -75,7 +75,7 @@ function moveTable(ours: Target, { table, path, plugin }: Place): void {
       }
       continue;
     }
-    const move = MOVES[name];
+    const move = ownOf(MOVES, name);
     if (move !== undefined) ours.move(move, value, name);
     else if (isTable(value) && !isClosed(name)) {
       moveTable(ours, { table: value, path: here, plugin });
@@ -95,7 +95,7 @@ function moveRuntime(ours: Target, runtime: string, keys: Record<string, unknown
       moveOptions(ours, runtime, value);
       continue;
     }
-    const move = RUNTIME_MOVES[key];
+    const move = ownOf(RUNTIME_MOVES, key);
     const name = `containerd.runtimes.${runtime}.${key}`;
     if (move !== undefined) ours.move({ ...move, to: [...to, ...move.to] }, value, name);
     else if (!isIgnored(`runtimes.${key}`, value)) ours.miss(`${name} = ${JSON.stringify(value)}`);
@@ -120,7 +120,7 @@ function isIgnored(name: string, value: unknown): boolean {
   if (value === "" || value === false || value === 0) return true;
   if (Array.isArray(value) && value.length === 0) return true;
   if (isTable(value) && Object.keys(value).length === 0) return true;
-  return JSON.stringify(IGNORED[name]) === JSON.stringify(value);
+  return JSON.stringify(ownOf(IGNORED, name)) === JSON.stringify(value);
 }
 
 class Target {
@@ -138,16 +138,32 @@ class Target {
     const tables = path.slice(0, -1);
     let table: Record<string, unknown> = this.table;
     for (const key of tables) {
-      const next = table[key];
+      const next = ownOf(table, key);
       if (isTable(next)) table = next;
-      else table = table[key] = {};
+      else table = put(table, key, {});
     }
-    table[path.at(-1) ?? ""] = value;
+    put(table, path.at(-1) ?? "", value);
   }
 
   miss(line: string): void {
     this.missing.push(line);
   }
+}
+
+/** A file may have keys such as toString, which every object inherits. */
+function ownOf<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}
+
+/** Sets a key of the table's own; an assignment to __proto__ would change what it inherits. */
+function put<T>(table: Record<string, unknown>, key: string, value: T): T {
+  Object.defineProperty(table, key, {
+    value,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+  return value;
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {

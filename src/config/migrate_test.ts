@@ -98,3 +98,21 @@ Deno.test("migrateConfig() refuses version 1 and what isn't TOML, and says what 
   assert.throws(() => migrateConfig("", "c.toml"), /c\.toml is of version 1, older than 2/);
   assert.throws(() => migrateConfig("= x", "c.toml"), /c\.toml can't be read as TOML/);
 });
+
+Deno.test("migrateConfig() takes keys and runtimes that are named as what every object inherits", () => {
+  const plugin = 'plugins."io.containerd.grpc.v1.cri"';
+  const { toml } = migrateConfig(
+    `version = 2
+[${plugin}]
+toString = 1
+[${plugin}.containerd.runtimes.__proto__]
+runtime_type = "polluted"
+[${plugin}.containerd.runtimes.valueOf]
+runtime_type = "io.containerd.runc.v2"
+constructor = 2
+`,
+    "config.toml",
+  );
+  assert.match(toml, /valueOf/);
+  assert.equal(Reflect.get({}, "type"), undefined);
+});

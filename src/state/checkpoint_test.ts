@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CriError } from "../base/errors.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { ContainerState } from "./status.ts";
 
@@ -28,3 +29,27 @@ Deno.test("decodeCheckpoint() refuses a checkpoint that is cut off at any byte",
     assert.throws(() => decodeCheckpoint(text.slice(0, length)));
   }
 });
+
+for (const state of STATES) {
+  Deno.test(`each byte of a ${state.kind} container's checkpoint may be any other: it is read or refused`, () => {
+    const text = encodeCheckpoint({ createdAtNs: 1_795_000_000_000_000_001n, state });
+    const bytes = new TextEncoder().encode(text);
+    const decoder = new TextDecoder();
+    let refused = 0;
+    for (let at = 0; at < bytes.length; at++) {
+      for (const byte of [0, 0x22, 0x2d, 0x2e, 0x30, 0x39, 0x5c, 0x65, 0x7b, 0x7d, 0xff]) {
+        const damaged = bytes.slice();
+        damaged[at] = byte;
+        try {
+          const { createdAtNs, state } = decodeCheckpoint(decoder.decode(damaged));
+          assert.equal(typeof createdAtNs, "bigint");
+          if (state.kind === "exited") assert.ok(Number.isFinite(state.exitCode));
+        } catch (error) {
+          assert.ok(error instanceof CriError, String(error));
+          refused++;
+        }
+      }
+    }
+    assert.ok(refused > bytes.length);
+  });
+}

@@ -51,7 +51,7 @@ const sandboxSchema = v.object({
     IP: text,
     AdditionalIPs: v.nullish(v.array(v.string())),
     RuntimeHandler: text,
-    CNIResult: v.unknown(),
+    CNIResult: v.optional(v.unknown()),
     ProcessLabel: text,
   }),
 });

@@ -78,3 +78,9 @@ Deno.test("metadata of another version or cut off is refused", () => {
   assert.throws(() => decodeSandboxMetadata(encode('{"Version":"v2","Metadata":{}}')));
   assert.throws(() => decodeSandboxMetadata(encodeSandboxMetadata(SANDBOX).slice(0, 40)));
 });
+
+Deno.test("decodeSandboxMetadata() takes metadata without a network's result", () => {
+  const json = '{"Version":"v1","Metadata":{"ID":"a","Name":"n","NetNSPath":"/n"}}';
+  const { id, cniResult } = decodeSandboxMetadata(new TextEncoder().encode(json));
+  assert.deepEqual([id, cniResult], ["a", undefined]);
+});

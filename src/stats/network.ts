@@ -1,5 +1,5 @@
 /** What went through the interfaces of a network namespace. */
-import type { ReadFile } from "./cgroup_files.ts";
+import { parseNumber, type ReadFile } from "./cgroup_files.ts";
 
 export interface InterfaceCounters {
   readonly name: string;
@@ -28,7 +28,7 @@ export function parseNetDev(text: string): InterfaceCounters[] {
     const name = line.slice(0, colon).trim();
     const numbers = line.slice(colon + 1).trim().split(/\s+/);
     if (colon < 0 || name === "lo" || numbers.length < 12) continue;
-    const at = (index: number) => BigInt(numbers[index] ?? 0);
+    const at = (index: number) => parseNumber(numbers[index]) ?? 0n;
     interfaces.push({
       name,
       rxBytes: at(0),

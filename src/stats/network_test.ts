@@ -31,3 +31,8 @@ Deno.test("parseNetDev() takes a namespace without interfaces and an empty text"
   assert.deepEqual(parseNetDev(HEAD), []);
   assert.deepEqual(parseNetDev(""), []);
 });
+
+Deno.test("parseNetDev() takes what isn't a number for none", () => {
+  const [eth0] = parseNetDev(`${HEAD}eth0: x 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0\n`);
+  assert.deepEqual([eth0?.rxBytes, eth0?.rxPackets], [0n, 2n]);
+});
