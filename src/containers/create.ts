@@ -17,6 +17,7 @@ import { removePath } from "../base/gone.ts";
 import type { ContainerId } from "../base/id.ts";
 import { logger } from "../base/log.ts";
 import { Operation } from "../base/operation.ts";
+import { makePrivateFolder } from "../base/private_folder.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Mount } from "../containerd/mount.ts";
 import { CreateContainerRequest } from "../gen/cri/v1/api.ts";
@@ -40,7 +41,7 @@ import { makePlan, type Plan, type PlanDeps, specPlan } from "./plan.ts";
 import { deleteContainerRecord, EMPTY_SPEC, recordContainer } from "./record.ts";
 import { onUnpacked, removeSnapshot, type RootfsMounts } from "./snapshot.ts";
 import { buildContainerSpec, type BuiltSpec, type SpecDeps } from "./spec.ts";
-import { snapshotLabels } from "./user_namespace.ts";
+import { rootGroup, snapshotLabels } from "./user_namespace.ts";
 import { fillVolumes, makeVolumes, type VolumeDeps, volumesOf } from "./volumes.ts";
 
 const log = logger("containers");
@@ -161,18 +162,19 @@ async function prepareRootfs(
 async function makeFiles(
   deps: CreateDeps,
   op: Operation,
-  { plan: { container, image }, signal }: { plan: Plan; signal: AbortSignal },
+  { plan: { container, image, pod }, signal }: { plan: Plan; signal: AbortSignal },
 ): Promise<Map<number, string>> {
   const { id, createdAtNs, state, metadata } = container;
+  const group = rootGroup(pod.metadata.config);
   await op.step("write the checkpoint", async () => {
-    await Deno.mkdir(containerDir(deps.settings, id), { recursive: true, mode: 0o711 });
+    await makePrivateFolder(containerDir(deps.settings, id), group);
     await makeVolumes(deps.settings, { container, image });
     await writeCheckpoint(deps.settings, id, { createdAtNs, state });
   }, () => removePath(containerDir(deps.settings, id)));
   if (!metadata.config.mounts.some(isImageMount)) return new Map();
   return await op.step(
     "mount its images",
-    () => mountImages(deps, container, signal),
+    () => mountImages(deps, { ...container, group }, signal),
     (signal) => unmountImages(deps, container, signal),
   );
 }

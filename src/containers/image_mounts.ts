@@ -1,6 +1,7 @@
 /** Images that a container mounts as volumes: read-only, as a whole or a folder of them. */
 import { CriError, invalidArgument } from "../base/errors.ts";
 import { removePath } from "../base/gone.ts";
+import { makePrivateFolder } from "../base/private_folder.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Mount } from "../containerd/mount.ts";
 import type { ContainerConfig, Mount as AskedMount } from "../gen/cri/v1/api.ts";
@@ -26,6 +27,9 @@ export interface ReleaseDeps {
 }
 
 type Owner = Pick<Container, "id" | "metadata" | "snapshotter">;
+
+/** A container to be, with the group of its root if that isn't the node's. */
+type NewOwner = Owner & { readonly group: number | undefined };
 
 /** An image mounted at a place of the request's list. */
 interface ImageMount {
@@ -53,9 +57,10 @@ function imageMounts({ mounts }: ContainerConfig): ImageMount[] {
  */
 export async function mountImages(
   deps: ImageMountDeps,
-  owner: Owner,
+  owner: NewOwner,
   signal: AbortSignal,
 ): Promise<Map<number, string>> {
+  await makePrivateFolder(imageMountsDir(deps.settings, owner.id), owner.group);
   const paths = new Map<number, string>();
   for (const mount of imageMounts(owner.metadata.config)) {
     paths.set(mount.index, await mountImage(deps, { owner, mount }, signal));

@@ -13,6 +13,11 @@ export function snapshotLabels(pod: PodSandboxConfig): Map<string, string> {
   return mappings === undefined ? new Map() : remapLabels(mappings);
 }
 
+/** The group of the root that a pod's containers have; undefined without a user namespace. */
+export function rootGroup(pod: PodSandboxConfig): number | undefined {
+  return userMappings(podOptions(pod))?.gids[0]?.hostID;
+}
+
 /** The runtime as it stands in the records of a pod and its containers. */
 export function recordedRuntime(
   { type: name, options }: Runtime,

@@ -1,5 +1,7 @@
 /** The files of a pod: hosts, hostname, resolv.conf and its shared memory. */
 import { removePath } from "../base/gone.ts";
+import { makePrivateFolder } from "../base/private_folder.ts";
+import { rootGroup } from "../containers/user_namespace.ts";
 import type { DNSConfig, PodSandboxConfig } from "../gen/cri/v1/api.ts";
 import { sandboxDir, sandboxShmDir, sandboxStateDir } from "../state/folders.ts";
 import type { SandboxId } from "../base/id.ts";
@@ -26,7 +28,7 @@ export async function makePodFiles(
   config: PodSandboxConfig,
 ): Promise<void> {
   const dir = sandboxDir(deps.settings, id);
-  await Deno.mkdir(dir, { recursive: true, mode: 0o755 });
+  await makePrivateFolder(dir, rootGroup(config));
   await Promise.all([
     Deno.writeTextFile(`${dir}/hostname`, `${hostnameOf(deps, config)}\n`),
     Deno.copyFile("/etc/hosts", `${dir}/hosts`).catch((error) =>
@@ -47,6 +49,7 @@ export async function removePodFiles(deps: FilesDeps, id: SandboxId): Promise<vo
 async function mountShm(deps: FilesDeps, id: SandboxId, config: PodSandboxConfig): Promise<void> {
   if (!hasOwnIpc(config)) return;
   const target = sandboxShmDir(deps.settings, id);
+  await makePrivateFolder(sandboxStateDir(deps.settings, id), rootGroup(config));
   await Deno.mkdir(target, { recursive: true, mode: 0o711 });
   deps.linux.mountTmpfs(target, { sizeBytes: SHM_BYTES, mode: 0o1777 });
 }
