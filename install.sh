@@ -921,6 +921,13 @@ shims() {
 # remove_pods empties a node of the daemon's own containerd; without it pods would lose their disks.
 remove_pods() {
   [ -z "$root" ] || return 0
+  # Those in the node's containerd stay with it, and would lose their files.
+  if ! grep -q '^[[:space:]]*managed[[:space:]]*=[[:space:]]*true' "$etc/config.toml" 2>/dev/null; then
+    case $("$bin/cri-containerd" pods --json 2>/dev/null || :) in
+      "" | "[]") return 0 ;;
+      *) die "there are pods in the node's containerd; remove them first (crictl rmp --all --force), or use --uninstall, with which they stay" ;;
+    esac
+  fi
   [ -n "$(shims)" ] || return 0
   change "remove all pods" || return 0
   have crictl || die "pods are running, and crictl isn't here to remove them with; stop the kubelet and remove them first"

@@ -38,7 +38,7 @@ until_true() {
 }
 
 unit() { systemctl show -p "$1" --value cri-containerd.service; }
-image() { crictl images -o json | jq -r '.images[].repoTags[]?' | grep web:1; }
+image() { crictl images -o json | jq -r '.images[].repoTags[]?' | grep -m 1 web:1; }
 
 pod_json() {
   printf '{"metadata":{"name":"%s","namespace":"default","uid":"uid-%s","attempt":%s},"log_directory":"/var/log/pods/%s","linux":{"cgroup_parent":"vmtest.slice"}}' "$1" "$1" "$2" "$1"
@@ -158,8 +158,11 @@ second_start() {
   try "it is removed" crictl --timeout 120s rmp "$pod"
   try "nothing is left of it" nothing_left
   try "a pod starts anew" start_pod web 1 0
+  try "install.sh --purge leaves a node alone on which there are pods" sh -c "! sh $here/install.sh --purge"
+  try "and its daemon with it" cri-containerd status
   try "it is removed in one go" crictl --timeout 120s rmp --force "$(cat $here/pod)"
   try "nothing is left then" nothing_left
+  crictl rmp --all --force >/dev/null 2>&1
   try "install.sh --purge removes all" sh $here/install.sh --purge
   try "no file of it is left" sh -c '! ls -d /usr/local/bin/cri-containerd /etc/cri-containerd /var/lib/cri-containerd /run/cri-containerd /etc/systemd/system/cri-containerd.service 2>/dev/null'
   finish
