@@ -6,6 +6,7 @@ import { checkDaemon, checkKubelet } from "./kubelet.ts";
 import { checkNetwork } from "./network.ts";
 import { type Check, messageOf, type Node } from "./node.ts";
 import { checkCapabilities, checkClock, checkDisk, checkLimits } from "./process.ts";
+import { checkRunc } from "./runc.ts";
 
 /** In the order in which they are printed: the ground first. */
 const CHECKS: readonly Check[] = [
@@ -18,6 +19,7 @@ const CHECKS: readonly Check[] = [
   checkDisk,
   checkClock,
   checkPrograms,
+  checkRunc,
   checkContainerd,
   checkNetwork,
   checkKubelet,
