@@ -371,6 +371,12 @@ verify_signature() {
   signed=1
 }
 
+# is_archive FILE: by its name, or by what it is.
+is_archive() {
+  case $1 in *.tar | *.tar.gz | *.tgz | *.tar.zst) return 0 ;; esac
+  tar -tf "$1" >/dev/null 2>&1
+}
+
 # unpack ARCHIVE into a folder of its own; a single folder in it is gone into.
 unpack() {
   unpacked=$work/unpacked.$(basename "$1")
@@ -393,19 +399,15 @@ find_source() {
   elif [ -d "$from" ]; then
     source=$from
   elif [ -f "$from" ]; then
-    case $from in
-      *.tar | *.tar.gz | *.tgz | *.tar.zst)
-        verify_single "$from"
-        unpack "$from"
-        source=$unpacked
-        ;;
-      *)
-        verify_single "$from"
-        mkdir "$work/release"
-        cp "$from" "$work/release/cri-containerd"
-        source=$work/release
-        ;;
-    esac
+    verify_single "$from"
+    if is_archive "$from"; then
+      unpack "$from"
+      source=$unpacked
+    else
+      mkdir "$work/release"
+      cp "$from" "$work/release/cri-containerd"
+      source=$work/release
+    fi
   else
     die "--from $from: there is neither a file nor a folder"
   fi

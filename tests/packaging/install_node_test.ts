@@ -30,6 +30,10 @@ Deno.test("a bundle brings containerd, network plugins and images, which nothing
   const listed = await sh("tar", "-tf", `${images}/${archive}`);
   assert.match(listed, /^oci-layout\nindex\.json\nblobs\//);
   assert.match(await it.installed(["--from", bundle, "--with-cni"]), /just so\n$/);
+  // It is told from an executable by what it is, too.
+  await Deno.rename(bundle, `${it.dir}/bundle`);
+  const again = await it.installed(["--from", `${it.dir}/bundle`, "--with-cni"]);
+  assert.match(again, /just so\n$/);
 });
 
 for (
