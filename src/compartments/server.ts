@@ -81,12 +81,17 @@ async function findAll(parts: Composition, stopping: AbortSignal): Promise<void>
     op.step("read the pods' records", () => recoverPods(deps, stopping)),
     op.step("read the images", () => imageStore.load(stopping)),
   ]);
-  await settled([
-    op.step("read the containers' records", () => recoverContainers(deps, stopping)),
+  const containers = op.step(
+    "read the containers' records",
+    () => recoverContainers(deps, stopping),
+  );
+  await settled<unknown>([
+    containers,
     op.step("release stale networks", () => releaseStaleNetworks(deps, setAside, stopping)),
   ]);
   await op.step("remove what belongs to nobody", async () => {
-    await settled([sweepOrphans(deps), sweepExecs(deps)]);
+    const mayLive = [...setAside, ...await containers];
+    await settled([sweepOrphans(deps, mayLive), sweepExecs(deps)]);
   });
 }
 

@@ -45,16 +45,26 @@ export interface RecoverDeps extends ExitedDeps {
   nowNs(): bigint;
 }
 
-/** Fills the store from containerd and goes on with the logs. Known containers stay as they are. */
-export async function recoverContainers(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
+/**
+ * Fills the store from containerd and goes on with the logs. Known containers stay as they are.
+ *
+ * @returns ids of the records that are set aside
+ */
+export async function recoverContainers(
+  deps: RecoverDeps,
+  signal: AbortSignal,
+): Promise<string[]> {
   const filter = `labels.${JSON.stringify(KIND)}==${KIND_CONTAINER}`;
   const containers: Promise<void>[] = [];
+  const setAside: string[] = [];
   for await (const record of deps.containerd.containers.list([filter], { signal })) {
     const metadata = readMetadata(record);
+    if (metadata === undefined) setAside.push(record.id);
     if (metadata === undefined || deps.containers.find(metadata.id) !== undefined) continue;
     containers.push(recoverContainer(deps, { record, metadata }, signal));
   }
   await Promise.all(containers);
+  return setAside;
 }
 
 /** One broken record is set aside and reported, never a reason not to start. */

@@ -18,10 +18,13 @@ export interface SweepDeps {
   readonly linux: { mountsUnder(prefix: string): string[]; unmount(target: string): void };
 }
 
-export async function sweepOrphans(deps: SweepDeps): Promise<void> {
+/** @param setAside ids of the records that can't be read: what they name may live */
+export async function sweepOrphans(deps: SweepDeps, setAside: readonly string[]): Promise<void> {
   const { stateDir } = deps.settings;
-  const isPod = (name: string) => deps.sandboxes.find(name) !== undefined;
-  const isContainer = (name: string) => deps.containers.find(name) !== undefined;
+  const mayLive = new Set(setAside);
+  const isPod = (name: string) => mayLive.has(name) || deps.sandboxes.find(name) !== undefined;
+  const isContainer = (name: string) =>
+    mayLive.has(name) || deps.containers.find(name) !== undefined;
   for (const { dir, owner } of ownedFolders(deps.settings)) {
     await sweep(deps, dir, owner === "pod" ? isPod : isContainer);
   }

@@ -1,6 +1,6 @@
 /** A checkpoint that a crash or a bad disk cut off or changed: the container is found and removed. */
 import assert from "node:assert/strict";
-import type { ContainerId } from "../../src/base/id.ts";
+import type { ContainerId, SandboxId } from "../../src/base/id.ts";
 import { createContainer } from "../../src/containers/create.ts";
 import { startContainer } from "../../src/containers/start.ts";
 import { stopContainer } from "../../src/containers/stop.ts";
@@ -10,6 +10,35 @@ import { runPodSandbox } from "../../src/pods/run.ts";
 import { Daemon, Node } from "./node.ts";
 
 const never = new AbortController().signal;
+
+async function runOne(deps: Daemon["deps"]): Promise<{ pod: SandboxId; id: ContainerId }> {
+  const metadata = { name: "p", namespace: "n", uid: "u" };
+  const request = RunPodSandboxRequest.fromPartial({ config: { metadata } });
+  const pod = await runPodSandbox(deps, request, never);
+  const id = await createContainer(
+    deps,
+    CreateContainerRequest.fromPartial({
+      podSandboxId: pod,
+      config: { metadata: { name: "c" }, image: { image: "app" }, command: ["/app"] },
+    }),
+    never,
+  );
+  await startContainer(deps, id, never);
+  return { pod, id };
+}
+
+Deno.test("what belongs to records that can't be read stays where it is", async () => {
+  using node = new Node();
+  const { pod, id } = await runOne(new Daemon(node).deps);
+  for (const record of node.world.containers.values()) {
+    node.world.containers.set(record.id, { ...record, extensions: new Map() });
+  }
+  await new Daemon(node).recover();
+  for (const path of [`root/sandboxes/${pod}`, `state/sandboxes/${pod}`, `root/containers/${id}`]) {
+    assert.ok((await Deno.stat(`${node.dir}/${path}`)).isDirectory, path);
+  }
+  assert.equal(node.mounts.size, 1);
+});
 
 /** Each way to cut it, and each byte as another one. */
 function* damaged(bytes: Uint8Array): Generator<Uint8Array> {
@@ -24,22 +53,7 @@ for (const isStopped of [false, true]) {
   Deno.test(`${name} container is found again whatever byte of its checkpoint is lost or wrong`, async () => {
     using node = new Node();
     const { deps } = new Daemon(node);
-    const pod = await runPodSandbox(
-      deps,
-      RunPodSandboxRequest.fromPartial({
-        config: { metadata: { name: "p", namespace: "n", uid: "u" } },
-      }),
-      never,
-    );
-    const id: ContainerId = await createContainer(
-      deps,
-      CreateContainerRequest.fromPartial({
-        podSandboxId: pod,
-        config: { metadata: { name: "c" }, image: { image: "app" }, command: ["/app"] },
-      }),
-      never,
-    );
-    await startContainer(deps, id, never);
+    const { pod, id } = await runOne(deps);
     if (isStopped) await stopContainer(deps, { idOrPrefix: id, timeoutSeconds: 0n }, never);
     const file = `${node.dir}/root/containers/${id}/status`;
     const good = await Deno.readFile(file);

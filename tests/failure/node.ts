@@ -121,9 +121,9 @@ export class Daemon {
   /** Finds pods and containers again, as a daemon does when it starts. */
   async recover(): Promise<void> {
     const { signal } = new AbortController();
-    await recoverPods(this.deps, signal);
-    await recoverContainers(this.deps, signal);
-    await sweepOrphans(this.deps);
+    const pods = await recoverPods(this.deps, signal);
+    const containers = await recoverContainers(this.deps, signal);
+    await sweepOrphans(this.deps, [...pods, ...containers]);
   }
 
   #compose(): Deps {
