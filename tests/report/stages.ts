@@ -15,7 +15,7 @@ export interface Stage {
 }
 
 /** Folders of tests that have stages of their own, or hold no tests. */
-const SPECIAL = ["check", "contract", "integration", "crictl", "fixtures"];
+const SPECIAL = ["check", "contract", "integration", "security", "chaos", "crictl", "fixtures"];
 
 /** All stages, or with a reason in place of what can't run on this machine. */
 export async function stages(): Promise<Stage[]> {
@@ -34,7 +34,11 @@ export async function stages(): Promise<Stage[]> {
     tests("contract", "proto/ against the published contracts", ["tests/contract"]),
     tests("unit", "beside the source, and on fakes", ["--parallel", ...await unitFolders()]),
     {
-      ...tests("integration", "on real containerd, kernel and plugins", ["tests/integration"]),
+      ...tests("integration", "on real containerd, kernel and plugins", [
+        "tests/integration",
+        "tests/security",
+        "tests/chaos",
+      ]),
       ...hasGo ? { tools: ["crictl"] } : {},
     },
     {

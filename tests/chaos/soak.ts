@@ -1,0 +1,122 @@
+/** Pods come and go while programs are killed; when all is quiet again nothing of them is left. */
+import { ROOT } from "../check/source.ts";
+import { CriClient } from "../world/cri_client.ts";
+import { type Daemon, startDaemon } from "../world/daemon.ts";
+import { delay, eventually } from "../world/delay.ts";
+import { assertNothingLeft } from "../world/leftovers.ts";
+import { busyboxRegistry } from "../world/requests.ts";
+import { anyOf } from "./disturbances.ts";
+import { Random } from "./random.ts";
+
+export interface SoakOptions {
+  readonly seconds: number;
+  readonly seed: number;
+  /** Told of each disturbance. */
+  report(line: string): void;
+}
+
+export interface SoakReport {
+  readonly pods: number;
+  /** Pods whose way was cut off somewhere. */
+  readonly disturbed: number;
+  readonly disturbances: number;
+}
+
+const WORKERS = 6;
+const CLEAN_UP_MS = 180_000;
+
+/** @throws Error with what is left, when something is */
+export async function soak(o: SoakOptions): Promise<SoakReport> {
+  await using busybox = await busyboxRegistry();
+  await using daemon = await startDaemon({ logLevel: "info" });
+  using cri = new CriClient(daemon.listen);
+  await cri.call("pullImage", { image: { image: busybox.image } });
+  const until = Date.now() + o.seconds * 1_000;
+  const random = new Random(o.seed);
+  const counts = { pods: 0, disturbed: 0, disturbances: 0 };
+  const worker = async (number: number) => {
+    for (let turn = 0; Date.now() < until; turn++) {
+      counts.pods++;
+      const name = `soak-${number}-${turn}`;
+      try {
+        await lifeOf(cri, { daemon, name, image: busybox.image }, random);
+      } catch {
+        // The kubelet would try again later; so does the cleaning up at the end.
+        counts.disturbed++;
+        await delay(200);
+      }
+    }
+  };
+  const disturber = async () => {
+    while (Date.now() < until) {
+      await delay(300 + random.below(2_500));
+      const { name, strike } = anyOf(random);
+      o.report(name);
+      await strike(daemon, random);
+      counts.disturbances++;
+    }
+  };
+  await Promise.all([...Array.from({ length: WORKERS }, (_, at) => worker(at)), disturber()]);
+  await cleanUp(cri);
+  await assertNothingLeft(daemon);
+  await assertAuditFindsNothing(daemon);
+  return counts;
+}
+
+/** A pod with a container, most of the way or all of it. */
+async function lifeOf(
+  cri: CriClient,
+  { daemon, name, image }: { daemon: Daemon; name: string; image: string },
+  random: Random,
+): Promise<void> {
+  const config = {
+    metadata: { name, namespace: "soak", uid: name, attempt: 0 },
+    logDirectory: `${daemon.logDir}/${name}`,
+    linux: { cgroupParent: daemon.cgroupParent },
+  };
+  const { podSandboxId } = await cri.call("runPodSandbox", { config });
+  const { containerId } = await cri.call("createContainer", {
+    podSandboxId,
+    config: { metadata: { name: "main" }, image: { image }, command: ["sleep", "1000"] },
+    sandboxConfig: config,
+  });
+  await cri.call("startContainer", { containerId });
+  if (random.below(3) === 0) {
+    await cri.call("execSync", { containerId, cmd: ["sh", "-c", "exit 0"], timeout: 5n });
+  }
+  if (random.below(2) === 0) await cri.call("stopContainer", { containerId, timeout: 0n });
+  await cri.call("stopPodSandbox", { podSandboxId });
+  await cri.call("removePodSandbox", { podSandboxId });
+}
+
+/** As the kubelet does with pods that it doesn't know: again and again until they are gone. */
+async function cleanUp(cri: CriClient): Promise<void> {
+  let last: unknown;
+  try {
+    await eventually("all pods to be gone", async () => {
+      try {
+        const { items } = await cri.call("listPodSandbox", {});
+        for (const { id } of items) {
+          await cri.call("stopPodSandbox", { podSandboxId: id });
+          await cri.call("removePodSandbox", { podSandboxId: id });
+        }
+        const { containers } = await cri.call("listContainers", {});
+        for (const { id } of containers) await cri.call("removeContainer", { containerId: id });
+        return items.length + containers.length === 0;
+      } catch (error) {
+        last = error;
+        return false;
+      }
+    }, CLEAN_UP_MS);
+  } catch (cause) {
+    throw new Error(`pods can't be removed: ${last}`, { cause });
+  }
+}
+
+async function assertAuditFindsNothing({ configFile }: Daemon): Promise<void> {
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-P", `${ROOT}main.ts`, "audit", "--config", configFile],
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) throw new Error(`the audit finds\n${new TextDecoder().decode(stdout)}`);
+}
