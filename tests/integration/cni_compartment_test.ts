@@ -8,6 +8,7 @@ import { computePermissions, workerPermissions } from "../../src/supervisor/perm
 import { pluginFiles } from "../../src/supervisor/plugins.ts";
 import { rejects } from "../suites/cni_suite.ts";
 import { cniWorld } from "../world/cni.ts";
+import { eventually } from "../world/delay.ts";
 import { sh } from "../world/sh.ts";
 
 const never = new AbortController().signal;
@@ -27,6 +28,13 @@ async function startCompartment(plugins: readonly string[]) {
   const plugin = callChannel<PluginService>(port1, "cni");
   return {
     run: (call: PluginCall, signal: AbortSignal) => plugin.runPlugin(call, { signal }),
+    /** Tells it to stop, and waits until it has. */
+    stop: async () => {
+      const { promise, resolve } = Promise.withResolvers<CompartmentMessage>();
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.postMessage({ kind: "stop" });
+      assert.deepEqual(await promise, { kind: "stopped" });
+    },
     [Symbol.dispose]: () => {
       port1.close();
       worker.terminate();
@@ -78,6 +86,24 @@ Deno.test("cni compartment: kills a hanging plugin at its timeout, and when the 
   setTimeout(() => abort.abort(new DOMException("given up", "AbortError")), 100);
   await rejects(compartment.run(callOf(path), abort.signal), "cancelled");
   assert.doesNotMatch(await sh("ps", "-eo", "args"), /^sleep 4217$/m);
+});
+
+Deno.test("cni compartment: lets a plugin finish when it is told to stop, and kills one that hangs", async () => {
+  await using world = await cniWorld();
+  const done = `${world.ownBinDir}/done`;
+  const begun = `${world.ownBinDir}/begun`;
+  await world.script("slow", `touch ${begun}; sleep 0.2; touch ${done}`);
+  await world.script("hang", "exec sleep 4218");
+  const [slow, hang] = [`${world.ownBinDir}/slow`, `${world.ownBinDir}/hang`];
+  using compartment = await startCompartment([slow, hang]);
+  const finishing = compartment.run(callOf(slow), never);
+  const hanging = rejects(compartment.run(callOf(hang), never), "unavailable");
+  await eventually("the plugin", () => Deno.lstat(begun).catch(() => undefined));
+  await compartment.stop();
+  assert.ok((await Deno.lstat(done)).isFile);
+  assert.equal((await finishing).code, 0);
+  await hanging;
+  assert.doesNotMatch(await sh("ps", "-eo", "args"), /^sleep 4218$/m);
 });
 
 Deno.test("attach() waits a moment for a plugin that the compartment may not run yet", async () => {
