@@ -69,7 +69,12 @@ const PROGRAM = ["/opt/cri/deno", "run", "-q", "-P", "--cached-only", "/opt/cri/
 /** Bundles of two versions and of one that never serves; `binary` is a real executable instead. */
 async function putBundles(scratch: string, root: string): Promise<void> {
   const image = testImage({
-    layers: [await busyboxFiles()],
+    layers: [[
+      ...await busyboxFiles(),
+      // What critest's AppArmor tests run, and where.
+      { path: "bin/touch", linkTo: "bin/busybox", content: "", mode: 0o755 },
+      { path: "tmp/kept", content: "" },
+    ]],
     config: { Env: ["PATH=/bin"], Cmd: ["sh"] },
   });
   const versions = [
