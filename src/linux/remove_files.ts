@@ -1,5 +1,5 @@
 /** Removes files by libc where Deno may not: below /run, of programs that others run. */
-import { ENOENT, linuxError } from "./errno.ts";
+import { linuxError } from "./errno.ts";
 import { listFolder } from "./files.ts";
 import { AT_FDCWD, AT_REMOVEDIR } from "./flags.ts";
 import { cString, errnoOf, type ServerLibc } from "./libc.ts";
@@ -16,5 +16,7 @@ export function removeFiles(libc: ServerLibc, folder: string): void {
 function unlink(libc: ServerLibc, path: string, flags: number): void {
   if (libc.unlinkat(AT_FDCWD, cString(path), flags) === 0) return;
   const errno = errnoOf(libc);
-  if (errno !== ENOENT) throw linuxError(`remove ${path}`, errno);
+  if (stat(libc, { path, followLinks: false }) !== undefined) {
+    throw linuxError(`remove ${path}`, errno);
+  }
 }
