@@ -37,7 +37,6 @@ export async function stages(): Promise<Stage[]> {
       ...tests("integration", "on real containerd, kernel and plugins", [
         "tests/integration",
         "tests/security",
-        "tests/chaos",
       ]),
       ...hasGo ? { tools: ["crictl"] } : {},
     },
