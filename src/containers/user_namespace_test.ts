@@ -1,22 +1,10 @@
 import assert from "node:assert/strict";
 import { podConfig, USERNS } from "../../tests/fixtures/oci/requests.ts";
+import { RUNC } from "../../tests/fixtures/runtime.ts";
 import { runcOptions, withIoOwner } from "../containerd/runtime_options.ts";
-import type { Runtime } from "../state/settings.ts";
 import { recordedRuntime, snapshotLabels } from "./user_namespace.ts";
 
-const RUNTIME: Runtime = {
-  name: "runc",
-  type: "io.containerd.runc.v2",
-  options: runcOptions({ systemdCgroup: true }),
-  snapshotter: "overlayfs",
-  podAnnotations: [],
-  containerAnnotations: [],
-  privilegedWithoutHostDevices: false,
-  cgroupWritable: false,
-  baseSpec: undefined,
-  stateDir: undefined,
-  features: { recursiveReadonlyMounts: true, idmappedMounts: true },
-};
+const RUNTIME = { ...RUNC, options: runcOptions({ systemdCgroup: true }) };
 
 const mapped = podConfig({ securityContext: { namespaceOptions: { usernsOptions: USERNS } } });
 const range = USERNS.uids[0];

@@ -19,6 +19,7 @@ import { ContainerStore } from "../../src/state/containers.ts";
 import { NameRegistry } from "../../src/state/names.ts";
 import { SandboxStore } from "../../src/state/sandboxes.ts";
 import type { Settings } from "../../src/state/settings.ts";
+import { RUNC } from "../fixtures/runtime.ts";
 import { FakeCni } from "../fakes/cni.ts";
 import { fakeContainerd, FakeWorld } from "../fakes/containerd.ts";
 
@@ -217,19 +218,6 @@ export class Daemon {
 }
 
 function settingsOf(dir: string): Settings {
-  const runtime = {
-    name: "runc",
-    type: "io.containerd.runc.v2",
-    options: undefined,
-    snapshotter: "overlayfs",
-    podAnnotations: [],
-    containerAnnotations: [],
-    privilegedWithoutHostDevices: false,
-    cgroupWritable: false,
-    baseSpec: undefined,
-    stateDir: undefined,
-    features: { recursiveReadonlyMounts: true, idmappedMounts: true },
-  };
   return {
     rootDir: `${dir}/root`,
     stateDir: `${dir}/state`,
@@ -237,7 +225,7 @@ function settingsOf(dir: string): Settings {
     logDirs: ["/var/log/pods"],
     maxLogLineBytes: 16384,
     cgroupDriver: "cgroupfs",
-    runtimes: new Map([["runc", runtime]]),
+    runtimes: new Map([["runc", RUNC]]),
     defaultRuntime: "runc",
     cdiDirs: [],
   };
