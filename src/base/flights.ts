@@ -64,6 +64,11 @@ export class Flights<T> {
     return this.#flights.size;
   }
 
+  /** Resolves when all that are in progress now have ended, those that fail with what they undo. */
+  async landed(): Promise<void> {
+    await Promise.allSettled([...this.#flights.values()].map(({ result }) => result));
+  }
+
   /** Forgets a result that nobody fetched, because its object is gone. */
   forget(matches: (value: T) => boolean): void {
     for (const [name, { value }] of this.#untaken) {

@@ -10,6 +10,7 @@ import { containerExited } from "../containers/exited.ts";
 import { sweepExecs } from "../containers/exec_sweep.ts";
 import { recoverContainers } from "../containers/recover.ts";
 import { resyncContainers } from "../containers/resync.ts";
+import { CallsInProgress } from "../cri/calls.ts";
 import { imageService } from "../cri/image_service.ts";
 import { serveCri } from "../cri/server.ts";
 import { toService } from "../cri/service_definition.ts";
@@ -45,12 +46,15 @@ compartmentMain("server", async (start): Promise<Running> => {
       remedy: "try again in a moment; if it stays so, its log says what it waits for",
     });
   };
+  const calls = new CallsInProgress();
+  const options = { gate, calls };
   const server = await serveCri({
     listen: start.config.listen,
     services: [
-      toService(RuntimeServiceDefinition, runtimeService(parts.deps), gate),
-      toService(ImageServiceDefinition, imageService(parts.imageDeps), gate),
+      toService(RuntimeServiceDefinition, runtimeService(parts.deps), options),
+      toService(ImageServiceDefinition, imageService(parts.imageDeps), options),
     ],
+    calls,
     maxMessageBytes: start.config.cri.max_message_mib * MIB,
     onListening: () => parts.keepSocketsFromPrograms(),
   });
@@ -64,6 +68,8 @@ compartmentMain("server", async (start): Promise<Running> => {
     stop: async () => {
       await server.stop();
       await metrics.stop();
+      // What was cut is undone, as far as the supervisor waits for it.
+      await settled([parts.deps.podFlights.landed(), parts.deps.containerFlights.landed()]);
       parts.close();
     },
   };

@@ -12,8 +12,11 @@ const log = logger("compartments");
 export const COMPARTMENTS = ["server", "io", "cni", "registry"] as const;
 export type CompartmentName = typeof COMPARTMENTS[number];
 
-/** A compartment that hasn't stopped by itself after this is ended by the supervisor. */
-export const STOP_TIMEOUT_MS = 1_000;
+/**
+ * A compartment that hasn't stopped by itself after this is ended by the supervisor. The server is
+ * the slow one: it may have to undo what it has begun.
+ */
+export const STOP_TIMEOUT_MS = 5_000;
 
 /** How this thread logs; the format is decided by the main thread, which sees the environment. */
 export interface LogSettings {

@@ -14,6 +14,7 @@ import { elapsedMs, logger } from "../base/log.ts";
 import { metrics } from "../base/metrics.ts";
 import { traced } from "../base/tracing.ts";
 import type { Encoded } from "../state/encoded.ts";
+import type { CallsInProgress } from "./calls.ts";
 import { type GrpcStatus, toGrpcStatus } from "./status.ts";
 
 const log = logger("cri");
@@ -43,6 +44,7 @@ export interface Method {
   readonly name: string;
   /** Reads are asked for many times a second and logged at debug. */
   readonly isRead: boolean;
+  readonly calls: CallsInProgress;
 }
 
 /** What both kinds of call have in common. */
@@ -58,7 +60,7 @@ export function unary<Q, S>(
 ): handleUnaryCall<Decoded<Q>, S | Encoded> {
   return (call, callback) => {
     const started = performance.now();
-    const caller = callerOf(call);
+    const caller = callerOf(call, method.calls);
     const measured = requestSeconds.start();
     const answered = traced(
       `CRI ${method.name}`,
@@ -93,7 +95,7 @@ export function serverStream<Q, S>(
 ): handleServerStreamingCall<Decoded<Q>, S | Encoded> {
   return (call) => {
     const started = performance.now();
-    const caller = callerOf(call);
+    const caller = callerOf(call, method.calls);
     pump(call, handler, caller.signal).then(() => {
       caller.leave();
       logDone(method, started);
@@ -141,14 +143,15 @@ function traceparentOf({ metadata }: AnyCall): string | undefined {
 }
 
 interface Caller {
-  /** Aborted when the caller goes away before its answer. */
+  /** Aborted when the caller goes away before its answer, or the daemon can't wait for it. */
   readonly signal: AbortSignal;
   /** Called with the answer. */
   leave(): void;
 }
 
-function callerOf(call: AnyCall): Caller {
+function callerOf(call: AnyCall, calls: CallsInProgress): Caller {
   const abort = new AbortController();
+  const end = calls.begin(abort);
   let isAnswered = false;
   call.on("cancelled", () => {
     // grpc-js tells the end of each call as its cancellation, of an answered one too.
@@ -161,7 +164,13 @@ function callerOf(call: AnyCall): Caller {
         : new DOMException("The caller went away", "AbortError"),
     );
   });
-  return { signal: abort.signal, leave: () => isAnswered = true };
+  return {
+    signal: abort.signal,
+    leave: () => {
+      isAnswered = true;
+      end();
+    },
+  };
 }
 
 function logDone(method: Method, started: number): void {

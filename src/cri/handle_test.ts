@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
 import { CriClient } from "../../tests/world/cri_client.ts";
+import { CallsInProgress } from "./calls.ts";
 import { serveCri } from "./server.ts";
 import { type Handlers, toService } from "./service_definition.ts";
 
@@ -17,11 +18,13 @@ async function withServer(
   const dir = await Deno.makeTempDir({ prefix: "cri-handle-" });
   const { fullName, methods } = RuntimeServiceDefinition;
   const definition = { fullName, methods: { listContainers: methods.listContainers } };
-  const service = toService(definition, { listContainers }, () => {});
+  const calls = new CallsInProgress();
+  const service = toService(definition, { listContainers }, { gate: () => {}, calls });
   const listen = `${dir}/cri.sock`;
   const server = await serveCri({
     listen,
     services: [service],
+    calls,
     maxMessageBytes: MIB,
     onListening: () => {},
   });

@@ -2,6 +2,8 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
+import { pause } from "../base/pause.ts";
+import type { CallsInProgress } from "./calls.ts";
 import type { Service } from "./service_definition.ts";
 
 const log = logger("cri");
@@ -9,14 +11,17 @@ const log = logger("cri");
 /** Root and its group may call us: who can, runs what they like on the node. */
 const SOCKET_MODE = 0o660;
 
-/** Calls in progress get so long to end when the daemon stops. */
-const DRAIN_MS = 500;
+/** Calls in progress get so long to end by themselves when the daemon stops: most pods start in it. */
+const DRAIN_MS = 1_000;
+
+/** Those that are cut then get so long to answer that they were. */
+const CUT_MS = 500;
 
 /** Idle connections are asked whether they live; a vanished client's calls end then. */
 const KEEPALIVE_MS = 60_000;
 
 export interface CriServer {
-  /** Takes no new calls, lets those in progress end for a moment, and removes the socket. */
+  /** Takes no new calls, lets those in progress end for a moment, then cuts them. */
   stop(): Promise<void>;
 }
 
@@ -24,6 +29,8 @@ export interface CriServerOptions {
   /** Path of the unix socket; a socket left there by a daemon that is gone is replaced. */
   readonly listen: string;
   readonly services: readonly Service[];
+  /** Those of the services. */
+  readonly calls: CallsInProgress;
   readonly maxMessageBytes: number;
   /** Called as soon as the socket is there. */
   onListening(): void;
@@ -31,7 +38,7 @@ export interface CriServerOptions {
 
 /** @throws CriError unavailable when the socket can't be bound */
 export async function serveCri(options: CriServerOptions): Promise<CriServer> {
-  const { listen, services, maxMessageBytes } = options;
+  const { listen, services, calls, maxMessageBytes } = options;
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
@@ -46,7 +53,7 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
   options.onListening();
   await Deno.chmod(listen, SOCKET_MODE);
   log.info("The CRI is served on {listen}", { listen });
-  return { stop: () => stop(server) };
+  return { stop: () => stop(server, calls) };
 }
 
 async function removeStaleSocket(path: string): Promise<void> {
@@ -75,13 +82,14 @@ function bind(server: Server, path: string): Promise<void> {
   return promise;
 }
 
-async function stop(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => {
-    server.forceShutdown();
-    resolve();
-  }, DRAIN_MS);
-  server.tryShutdown(() => resolve());
-  await promise;
-  clearTimeout(timer);
+async function stop(server: Server, calls: CallsInProgress): Promise<void> {
+  const ended = new AbortController();
+  server.tryShutdown(() => ended.abort());
+  await pause(DRAIN_MS, ended.signal);
+  if (ended.signal.aborted) return;
+  calls.cut(
+    new CriError("unavailable", "The daemon is stopping", { remedy: "call again when it is back" }),
+  );
+  await pause(CUT_MS, ended.signal);
+  if (!ended.signal.aborted) server.forceShutdown();
 }

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { Encoded } from "../state/encoded.ts";
+import type { CallsInProgress } from "./calls.ts";
 import {
   type Decoded,
   serverStream,
@@ -55,18 +56,23 @@ export interface Service {
   readonly implementation: UntypedServiceImplementation;
 }
 
-/** @param gate throws while calls of that name can't be answered yet */
+export interface ServiceOptions {
+  /** Throws while calls of that name can't be answered yet. */
+  readonly gate: (method: string) => void;
+  readonly calls: CallsInProgress;
+}
+
 export function toService<D extends Definition>(
   definition: D,
   handlers: Handlers<D>,
-  gate: (method: string) => void,
+  { gate, calls }: ServiceOptions,
 ): Service {
   const service: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [key, method] of Object.entries<MethodDefinition>(definition.methods)) {
     const handler: AnyHandler = Reflect.get(handlers, key);
     const { name } = method;
-    const info = { name, isRead: READ.test(name) };
+    const info = { name, isRead: READ.test(name), calls };
     service[name] = wireMethod(definition.fullName, method);
     implementation[name] = method.responseStream
       ? serverStream(info, (request, signal) => (gate(name), stream(handler(request, signal))))

@@ -108,12 +108,12 @@ export class Compartments {
     for (const one of this.#current.values()) one.send({ kind: "logLevel", level });
   }
 
-  /** Stops all side by side, bounded by the compartments' own stop time. */
+  /** Stops the server, whose calls in progress need the others, and then those side by side. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    const all = [...this.#current.values()];
+    await this.#current.get("server")?.stop();
     for (const retired of this.#retired) retired.end("the daemon stops");
-    await Promise.all(all.map((compartment) => compartment.stop()));
+    await Promise.all([...this.#current.values()].map((compartment) => compartment.stop()));
     this.#wiring.close();
   }
 

@@ -41,7 +41,7 @@ export interface Supervisor {
   isWhole(): boolean;
   /** What the compartments may do now. */
   permissions(): Permissions;
-  /** Stops everything that serves, within a second or so; pods stay. */
+  /** Stops everything that serves: at once when idle, within seconds when not; pods stay. */
   stop(): Promise<void>;
 }
 
