@@ -12,10 +12,10 @@ const log = logger("cri");
 const SOCKET_MODE = 0o660;
 
 /** Calls in progress get so long to end by themselves when the daemon stops: most pods start in it. */
-const DRAIN_MS = 1_000;
+const DRAIN_MS = 700;
 
 /** Those that are cut then get so long to answer that they were. */
-const CUT_MS = 500;
+const CUT_MS = 200;
 
 /** Idle connections are asked whether they live; a vanished client's calls end then. */
 const KEEPALIVE_MS = 60_000;
