@@ -8,7 +8,8 @@ import type { Config } from "../config/table.ts";
 import { openLinuxIo } from "../linux/linux_io.ts";
 import { openLogService } from "../logs/log_service.ts";
 import { Captures } from "../streaming/capture_service.ts";
-import { type ListenerOptions, StreamListener } from "../streaming/listener.ts";
+import { hostsOf, StreamListener } from "../streaming/listener.ts";
+import { keepFresh, ownCertificate } from "../streaming/own_certificate.ts";
 import { Streams } from "../streaming/stream_service.ts";
 import { allOf, serveChannel } from "./channel.ts";
 import { compartmentMain } from "./start.ts";
@@ -26,7 +27,7 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   io.closeLeftOpen(await Promise.all([fifoDir, ...logDirs].map(realPath)));
   const logs = openLogService({ io, fifoDir, logDirs, journal: journalSocket(config) });
   const captures = new Captures(io, fifoDir);
-  const listener = new StreamListener(await listenerOptions(config.streaming));
+  const { listener, stopListening } = await openListener(config);
   const streams = new Streams({ io, fifoDir, listener, logs });
   serveChannel(
     peers.server,
@@ -34,18 +35,37 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   );
   return {
     stop: async () => {
-      await listener.close();
+      await stopListening();
       await captures.stop();
       await logs.stop();
     },
   };
 });
 
-async function listenerOptions(streaming: Config["streaming"]): Promise<ListenerOptions> {
-  const { address, tls_cert, tls_key, idle_timeout: idleMs } = streaming;
-  if (tls_cert === "") return { address, tls: undefined, idleMs };
-  const [cert, key] = await Promise.all([tls_cert, tls_key].map((path) => readPem(path)));
-  return { address, tls: { cert: cert ?? "", key: key ?? "" }, idleMs };
+interface Listening {
+  readonly listener: StreamListener;
+  stopListening(): Promise<void>;
+}
+
+async function openListener({ state, streaming }: IoConfig): Promise<Listening> {
+  const { address, tls_cert, tls_key, tls_self_signed, idle_timeout: idleMs } = streaming;
+  if (tls_cert === "" && tls_self_signed) {
+    const own = { dir: `${state}/streaming`, hosts: hostsOf(address) };
+    const current = await ownCertificate(own);
+    const listener = new StreamListener({ address, tls: current, idleMs });
+    const fresh = keepFresh(own, { current, renewed: (tls) => listener.renew(tls) });
+    const stopListening = () => {
+      fresh[Symbol.dispose]();
+      return listener.close();
+    };
+    return { listener, stopListening };
+  }
+  const [cert = "", key = ""] = tls_cert === ""
+    ? []
+    : await Promise.all([tls_cert, tls_key].map((path) => readPem(path)));
+  const tls = tls_cert === "" ? undefined : { cert, key };
+  const listener = new StreamListener({ address, tls, idleMs });
+  return { listener, stopListening: () => listener.close() };
 }
 
 async function readPem(path: string): Promise<string> {

@@ -84,6 +84,13 @@ Deno.test("parseConfig() warns of what has no effect or is open to others", () =
   ]);
 });
 
+for (const key of ["tls_cert = '/c'\ntls_key = '/k'", "tls_self_signed = true"]) {
+  Deno.test(`parseConfig() warns of no open streams with ${key.split(" ")[0]}`, () => {
+    const { warnings } = parseConfig(`[streaming]\naddress = '0.0.0.0:1'\n${key}`);
+    assert.deepEqual(warnings, []);
+  });
+}
+
 Deno.test("loadConfig() lets drop-ins and then flags replace single keys", () => {
   withFiles({
     "config.toml": "root = '/main'\n[cni]\nmax_conf_num = 2\nbin_dirs = ['/a', '/b']\n",

@@ -28,6 +28,7 @@ export const MOVES: Readonly<Record<string, Move>> = {
   },
   "max_concurrent_downloads": { to: ["images", "max_parallel_downloads"] },
   "image_pull_progress_timeout": { to: ["images", "pull_progress_timeout"] },
+  "enable_tls_streaming": { to: ["streaming", "tls_self_signed"] },
   "x509_key_pair_streaming.tls_cert_file": { to: ["streaming", "tls_cert"] },
   "x509_key_pair_streaming.tls_key_file": { to: ["streaming", "tls_key"] },
 };

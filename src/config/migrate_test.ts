@@ -9,6 +9,7 @@ const VERSION_2 = `version = 2
   sandbox_image = "registry.example/pause:3.10"
   max_container_log_line_size = 32768
   stream_server_address = "127.0.0.1"
+  enable_tls_streaming = true
   enable_selinux = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/opt/cni/bin"
@@ -42,6 +43,7 @@ Deno.test("migrateConfig() of version 2 moves what has a counterpart, and lists 
   assert.equal(config.containerd.snapshotter, "native");
   assert.equal(config.containerd.default_runtime, "kata");
   assert.equal(config.cgroup.driver, "systemd");
+  assert.equal(config.streaming.tls_self_signed, true);
   const runc = config.containerd.runtimes.get("runc");
   assert.deepEqual([...runc?.options ?? []], [["BinaryName", "/usr/bin/crun"]]);
   const kata = config.containerd.runtimes.get("kata");

@@ -55,7 +55,8 @@ export function findOddities(config: Config, isWritten: (...path: string[]) => b
       text: "has no effect without managed = true",
     });
   }
-  if (isOpen(config.streaming.address) && config.streaming.tls_cert === "") {
+  const { address, tls_cert, tls_self_signed } = config.streaming;
+  if (isOpen(address) && tls_cert === "" && !tls_self_signed) {
     findings.push({
       path: ["streaming", "address"],
       text: "lets other machines connect to the sessions of exec and attach, without TLS",

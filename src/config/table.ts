@@ -234,6 +234,13 @@ export const TABLE = section("", {
       empty: "no TLS",
       meaning: "The PEM file with the certificate's private key.",
     }),
+    tls_self_signed: flag({
+      default: false,
+      meaning:
+        "Without tls_cert: serve with TLS all the same, with a certificate that the daemon " +
+        "makes for itself and renews. It lies below state, in streaming/cert.pem, for whoever " +
+        "is to trust it.",
+    }),
     idle_timeout: duration({
       default: 4 * HOUR,
       min: 0,

@@ -4,6 +4,7 @@
  */
 import { during } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
+import type { Certificate } from "./certificate.ts";
 import {
   answer,
   hasBody,
@@ -13,7 +14,7 @@ import {
   type RequestHead,
 } from "./http_head.ts";
 import { ProtocolError } from "./protocol_error.ts";
-import { Tokens } from "./tokens.ts";
+import { TOKEN_LIFETIME_MS, Tokens } from "./tokens.ts";
 import { type Spoken, type StreamKind, upgrade } from "./upgrade.ts";
 import { concat, ConnWire, type Wire } from "./wire.ts";
 
@@ -33,8 +34,8 @@ export type Serve = (wire: Wire, spoken: Spoken) => Promise<void>;
 export interface ListenerOptions {
   /** Host and port; port 0 takes a free one, no host is every interface. */
   readonly address: string;
-  /** PEM texts; undefined serves without TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Undefined serves without TLS. */
+  readonly tls: Certificate | undefined;
   /** Connections over which nothing comes or goes for so long are closed; 0 is never. */
   readonly idleMs: number;
 }
@@ -48,31 +49,21 @@ export interface Grant {
 
 /** Hands out URLs and serves those who come with one. */
 export class StreamListener {
-  readonly #listener: Deno.Listener<Deno.Conn>;
-  readonly #base: string;
+  readonly #address: Address;
   readonly #idleMs: number;
   readonly #tokens = new Tokens<Grant>();
   readonly #wires = new Set<Wire>();
-  readonly #accepting: Promise<void>;
+  /** The newest is the one that URLs name. */
+  readonly #listeners = new Map<Deno.Listener<Deno.Conn>, Promise<void>>();
+  readonly #retiring = new Set<ReturnType<typeof setTimeout>>();
+  #base: string;
   #isClosed = false;
 
   /** @throws CriError when the address can't be listened on */
   constructor({ address, tls, idleMs }: ListenerOptions) {
     this.#idleMs = idleMs;
-    const at = address.lastIndexOf(":");
-    const hostname = address.slice(0, at).replace(/^\[|\]$/g, "") || "0.0.0.0";
-    const port = Number(address.slice(at + 1));
-    try {
-      this.#listener = tls === undefined
-        ? Deno.listen({ hostname, port })
-        : Deno.listenTls({ hostname, port, ...tls });
-    } catch (error) {
-      throw during(`Cannot serve exec, attach and port-forward on ${address}`, error);
-    }
-    const bound = this.#listener.addr;
-    const boundPort = bound.transport === "tcp" ? bound.port : port;
-    this.#base = `${tls === undefined ? "http" : "https"}://${urlHost(hostname)}:${boundPort}`;
-    this.#accepting = this.#accept();
+    this.#address = addressOf(address);
+    this.#base = this.#listen(tls);
     log.info("Exec, attach and port-forward are served on {base}", { base: this.#base });
   }
 
@@ -97,26 +88,72 @@ export class StreamListener {
     this.#tokens.use(url.slice(url.lastIndexOf("/") + 1));
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#listener.close();
-    for (const wire of this.#wires) wire.close();
-    await this.#accepting;
+  /** Serves those who come from now on with another certificate; who is connected stays so. */
+  async renew(tls: Certificate): Promise<void> {
+    const old = [...this.#listeners.keys()];
+    const endOld = () => Promise.all(old.map((listener) => this.#end(listener)));
+    // A free port is another one, and whoever has a URL with the old one may still come.
+    if (this.#address.port === 0) this.#endLater(endOld);
+    else await endOld();
+    if (this.#isClosed) return;
+    this.#base = this.#listen(tls);
+    log.info("The certificate of {base} was renewed", { base: this.#base });
   }
 
-  async #accept(): Promise<void> {
-    while (!this.#isClosed) {
+  #endLater(end: () => void): void {
+    const timer = setTimeout(() => {
+      this.#retiring.delete(timer);
+      end();
+    }, TOKEN_LIFETIME_MS);
+    this.#retiring.add(timer);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#retiring) clearTimeout(timer);
+    const ends = [...this.#listeners.keys()].map((listener) => this.#end(listener));
+    for (const wire of this.#wires) wire.close();
+    await Promise.all(ends);
+  }
+
+  async #end(listener: Deno.Listener<Deno.Conn>): Promise<void> {
+    const accepting = this.#listeners.get(listener);
+    if (!this.#listeners.delete(listener)) return;
+    listener.close();
+    await accepting;
+  }
+
+  /** Where it is reached now. */
+  #listen(tls: Certificate | undefined): string {
+    const { hostname, port } = this.#address;
+    let listener: Deno.Listener<Deno.Conn>;
+    try {
+      listener = tls === undefined
+        ? Deno.listen({ hostname, port })
+        : Deno.listenTls({ hostname, port, ...tls });
+    } catch (error) {
+      const where = hostname.includes(":") ? `[${hostname}]` : hostname;
+      throw during(`Cannot serve exec, attach and port-forward on ${where}:${port}`, error);
+    }
+    this.#listeners.set(listener, this.#accept(listener));
+    const bound = listener.addr;
+    const boundPort = bound.transport === "tcp" ? bound.port : port;
+    return `${tls === undefined ? "http" : "https"}://${urlHost(hostname)}:${boundPort}`;
+  }
+
+  async #accept(listener: Deno.Listener<Deno.Conn>): Promise<void> {
+    do {
       try {
-        const socket = await this.#listener.accept();
+        const socket = await listener.accept();
         if (this.#wires.size >= MAX_CONNECTIONS) socket.close();
         else void this.#serve(socket);
       } catch (error) {
-        if (this.#isClosed) return;
+        if (!this.#listeners.has(listener)) return;
         // Too many open files, or a TLS handshake that failed.
         log.warn("A connection for a stream was not accepted: {error}", { error });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }
-    }
+    } while (this.#listeners.has(listener));
   }
 
   async #serve(socket: Deno.Conn): Promise<void> {
@@ -197,6 +234,23 @@ async function goodBye(wire: Wire): Promise<void> {
 
 function isTcp(socket: Deno.Conn): socket is Deno.TcpConn {
   return "setNoDelay" in socket;
+}
+
+interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+function addressOf(address: string): Address {
+  const at = address.lastIndexOf(":");
+  const hostname = address.slice(0, at).replace(/^\[|\]$/g, "") || "0.0.0.0";
+  return { hostname, port: Number(address.slice(at + 1)) };
+}
+
+/** What clients know a server on this address by, for its certificate. */
+export function hostsOf(address: string): string[] {
+  const host = urlHost(addressOf(address).hostname).replace(/^\[|\]$/g, "");
+  return [...new Set([host, "localhost", "127.0.0.1", "::1"])];
 }
 
 /** The kubelet runs on this node: every interface is reached by the loopback one. */

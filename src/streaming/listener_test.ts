@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { request } from "../../tests/world/spdy_client.ts";
-import { StreamListener } from "./listener.ts";
+import { type Certificate, makeCertificate } from "./certificate.ts";
+import { hostsOf, StreamListener } from "./listener.ts";
 import type { StreamKind } from "./upgrade.ts";
 import type { Wire } from "./wire.ts";
 
@@ -78,4 +79,66 @@ Deno.test("StreamListener ends a session over which nothing came or went for its
   assert.equal(await served, "served");
   socket.close();
   await listener.close();
+});
+
+const HOUR_MS = 3_600_000;
+
+async function certificateFor(host: string): Promise<Certificate> {
+  const now = Date.now();
+  const valid = { notBeforeMs: now - HOUR_MS, notAfterMs: now + HOUR_MS };
+  return await makeCertificate({ hosts: [host], ...valid });
+}
+
+/** Whether a client that trusts this certificate alone talks with the server of a URL. */
+async function isTrusted(url: string, { cert }: Certificate): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  const socket = await Deno.connectTls({ hostname, port: Number(port), caCerts: [cert] });
+  try {
+    await socket.handshake();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.InvalidData) return false;
+    throw error;
+  } finally {
+    socket.close();
+  }
+}
+
+const noOne = { kind: "exec", serve: () => Promise.resolve(), lost: () => {} } as const;
+
+/** A loopback address that nothing else on a machine uses. */
+const LONELY = "127.86.75.30";
+
+for (const port of [0, 40_009]) {
+  const name = port === 0 ? "on another free port" : "on its port";
+  Deno.test(`StreamListener serves with a new certificate ${name} and keeps its clients`, async () => {
+    const [first, second] = [await certificateFor(LONELY), await certificateFor(LONELY)];
+    const options = { address: `${LONELY}:${port}`, tls: first, idleMs: 0 };
+    const listener = new StreamListener(options);
+    const old = listener.grant(noOne);
+    const connected = await Deno.connectTls({
+      hostname: LONELY,
+      port: Number(new URL(old).port),
+      caCerts: [first.cert],
+    });
+    await connected.handshake();
+    await listener.renew(second);
+    const url = listener.grant(noOne);
+    assert.deepEqual([await isTrusted(url, first), await isTrusted(url, second)], [false, true]);
+    assert.equal(await isTrusted(old, port === 0 ? first : second), true);
+    await connected.write(new TextEncoder().encode("no request\r\n\r\n"));
+    const answer = new Uint8Array(12);
+    await connected.read(answer);
+    assert.equal(new TextDecoder().decode(answer), "HTTP/1.1 400");
+    connected.close();
+    for (const each of [old, url]) listener.revoke(each);
+    await listener.close();
+  });
+}
+
+Deno.test("hostsOf() has what the URLs name, and the loopback", () => {
+  const loopback = ["localhost", "127.0.0.1", "::1"];
+  assert.deepEqual(hostsOf("node.example:1"), ["node.example", ...loopback]);
+  assert.deepEqual(hostsOf("[2001:db8::5]:1"), ["2001:db8::5", ...loopback]);
+  assert.deepEqual(hostsOf(":1"), ["127.0.0.1", "localhost", "::1"]);
 });

@@ -2,7 +2,7 @@
 import { CriError } from "../base/errors.ts";
 
 /** As long as kubelets have to connect. */
-const LIFETIME_MS = 60_000;
+export const TOKEN_LIFETIME_MS = 60_000;
 
 /** Given out and not used yet. */
 const MAX_TOKENS = 1_000;
@@ -14,7 +14,7 @@ export class Tokens<T> {
   readonly #lifetimeMs: number;
   readonly #waiting = new Map<string, { value: T; timer: ReturnType<typeof setTimeout> }>();
 
-  constructor(lifetimeMs = LIFETIME_MS) {
+  constructor(lifetimeMs = TOKEN_LIFETIME_MS) {
     this.#lifetimeMs = lifetimeMs;
   }
 

@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { CriError } from "../base/errors.ts";
 import type { Config } from "../config/table.ts";
-import { fifoFolder } from "./permissions.ts";
+import { certificateFolder, fifoFolder } from "./permissions.ts";
 
 /**
  * Makes every folder that the compartments work in; they may not make them themselves, for what
@@ -15,6 +15,8 @@ export async function makeFolders(config: Config): Promise<void> {
   await make(config.root, 0o711);
   await make(config.state, 0o711);
   await make(fifoFolder(config), 0o700);
+  const certificate = certificateFolder(config);
+  if (certificate !== "") await make(certificate, 0o700);
   await make(dirname(config.listen), 0o755);
   await make(config.cni.cache_dir, 0o700);
   await make(config.cni.netns_dir, 0o755);

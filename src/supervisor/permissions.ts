@@ -99,7 +99,7 @@ function serverPermissions(config: Config): CompartmentPermissions {
 }
 
 function ioPermissions(config: Config): CompartmentPermissions {
-  const folders = unique([...config.logs.dirs, fifoFolder(config)]);
+  const folders = unique([...config.logs.dirs, fifoFolder(config), certificateFolder(config)]);
   const { tls_cert, tls_key } = config.streaming;
   return {
     ...NOTHING,
@@ -132,6 +132,11 @@ function registryPermissions(config: Config): CompartmentPermissions {
 /** The folder of the containers' stdio FIFOs. */
 export function fifoFolder(config: Config): string {
   return `${config.state}/io`;
+}
+
+/** The folder of a certificate that is made here; "" when none is. */
+export function certificateFolder({ state, streaming }: Config): string {
+  return streaming.tls_self_signed && streaming.tls_cert === "" ? `${state}/streaming` : "";
 }
 
 /** An address as Deno's network permission names it; a listener on every interface is 0.0.0.0. */

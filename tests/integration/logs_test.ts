@@ -330,6 +330,7 @@ logsTest("the io compartment works with its folders and libc alone", async (t) =
         address: "127.0.0.1:0",
         tls_cert: "",
         tls_key: "",
+        tls_self_signed: false,
         idle_timeout: 0,
       },
     },

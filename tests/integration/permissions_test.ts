@@ -220,6 +220,21 @@ for (const { name, compartment, may, mayNot } of CELLS) {
   });
 }
 
+Deno.test("the io compartment may write a certificate only where it is to make one", async () => {
+  await using node = await makeNode();
+  await Deno.mkdir(`${node.dir}/state/streaming`);
+  const attempts: Attempt[] = [
+    { kind: "write", path: `${node.dir}/state/streaming/key.pem` },
+    { kind: "write", path: `${node.dir}/state/key.pem` },
+    { kind: "write", path: `${node.dir}/root/key.pem` },
+  ];
+  assert.deepEqual(new Set(await attemptAll(node, "io", attempts)), new Set(["NotCapable"]));
+  const streaming = { ...node.config.streaming, tls_self_signed: true };
+  const makes = { ...node, config: { ...node.config, streaming } };
+  const outcomes = await attemptAll(makes, "io", attempts);
+  assert.deepEqual(outcomes, ["done", "NotCapable", "NotCapable"]);
+});
+
 Deno.test("the server compartment may not use FFI any more once it has given it up", async () => {
   await using node = await makeNode();
   const outcomes = await attemptAll(node, "server", [
