@@ -17,7 +17,6 @@ import { imagePuller, sandboxImages } from "../images/puller.ts";
 import type { RegistryService } from "../images/service.ts";
 import { ImageStore } from "../images/store.ts";
 import { ImageUsage } from "../images/usage.ts";
-import { openLinux } from "../linux/linux.ts";
 import type { SessionRemote } from "../containers/streams.ts";
 import type { LogService } from "../logs/service.ts";
 import { ContainerStore } from "../state/containers.ts";
@@ -34,6 +33,7 @@ import { hostFacts, isSystemdNode, nodeHostname } from "./host_facts.ts";
 import { journaled } from "./journaled.ts";
 import { measuredPlugins, measuredPuller } from "./measured.ts";
 import { openObservers } from "./observers.ts";
+import { openKernel } from "./selinux.ts";
 import { settingsOf } from "./settings.ts";
 import type { Start } from "./start.ts";
 import { statusConfig } from "./status_config.ts";
@@ -67,7 +67,7 @@ export interface Composition {
 }
 
 export function compose({ config, features, peers, stopping }: Start): Composition {
-  const linux = openLinux();
+  const { linux, selinux } = openKernel(config);
   const { address, namespace, snapshotter } = config.containerd;
   const containerd = connectContainerd({ address, namespace });
   const registry = callChannel<RegistryService>(peers.registry, "registry");
@@ -117,6 +117,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     settings,
     ...nothingYet(),
     host: hostFacts(linux, settings),
+    selinux,
     sandboxImage: sandboxImages(puller, {
       reference: config.images.sandbox_image,
       snapshotter,
@@ -127,7 +128,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     nodeHostname: () => nodeHostname(linux),
     containerdVersion: () => version,
     remapsOwners: (snapshotter) => remapping.has(snapshotter),
-    describeConfig: () => statusConfig(config, settings),
+    describeConfig: () => statusConfig(config, { settings, selinux: selinux !== undefined }),
   };
   return {
     containerd,

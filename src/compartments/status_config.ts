@@ -4,7 +4,10 @@ import { PAUSE_IMAGE_NAME } from "../images/pause_name.ts";
 import type { Settings } from "../state/settings.ts";
 
 /** For crictl info, kubeadm and test suites, which read `stateDir`, `sandboxImage` and others. */
-export function statusConfig(config: Config, settings: Settings): Record<string, unknown> {
+export function statusConfig(
+  config: Config,
+  { settings, selinux }: { settings: Settings; selinux: boolean },
+): Record<string, unknown> {
   const runtimes = [...settings.runtimes.values()].map((runtime) => [runtime.name, {
     runtimeType: runtime.type,
     snapshotter: runtime.snapshotter,
@@ -25,6 +28,8 @@ export function statusConfig(config: Config, settings: Settings): Record<string,
       maxConfNum: config.cni.max_conf_num,
     },
     registry: { configPath: config.images.registry_config },
+    enableSelinux: selinux,
+    selinuxCategoryRange: config.selinux.category_range,
     sandboxImage: config.images.sandbox_image || PAUSE_IMAGE_NAME,
     maxContainerLogLineSize: config.logs.max_line_bytes,
     containerdEndpoint: config.containerd.address,

@@ -26,6 +26,12 @@ export const MOVES: Readonly<Record<string, Move>> = {
     to: ["logs", "max_line_bytes"],
     value: (bytes) => typeof bytes === "number" && bytes > 0 ? bytes : undefined,
   },
+  "enable_selinux": { to: ["selinux", "enabled"] },
+  // 0 is the same as leaving it out.
+  "selinux_category_range": {
+    to: ["selinux", "category_range"],
+    value: (range) => range === 0 ? 1024 : range,
+  },
   "max_concurrent_downloads": { to: ["images", "max_parallel_downloads"] },
   "image_pull_progress_timeout": { to: ["images", "pull_progress_timeout"] },
   "enable_tls_streaming": { to: ["streaming", "tls_self_signed"] },
@@ -52,7 +58,6 @@ export const IGNORED: Readonly<Record<string, unknown>> = {
   "systemd_cgroup": false,
   "disable_tcp_service": true,
   "enable_criu": true,
-  "selinux_category_range": 1024,
   "stats_collect_period": 10,
   "stats_collect_interval": "1s",
   "stats_retention_period": "2m0s",

@@ -11,6 +11,7 @@ const VERSION_2 = `version = 2
   stream_server_address = "127.0.0.1"
   enable_tls_streaming = true
   enable_selinux = true
+  selinux_category_range = 512
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/opt/cni/bin"
     conf_dir = "/etc/cni/net.d"
@@ -50,8 +51,9 @@ Deno.test("migrateConfig() of version 2 moves what has a counterpart, and lists 
   assert.equal(kata?.type, "io.containerd.kata.v2");
   assert.deepEqual(kata.pod_annotations, ["io.katacontainers.*"]);
   assert.equal(kata.privileged_without_host_devices, true);
+  assert.equal(config.selinux.enabled, true);
+  assert.equal(config.selinux.category_range, 512);
   assert.deepEqual(missing, [
-    "io.containerd.grpc.v1.cri: enable_selinux = true",
     'io.containerd.grpc.v1.cri: registry.mirrors = {"docker.io":{"endpoint":["https://mirror.example"]}}',
   ]);
 });

@@ -210,6 +210,21 @@ export const TABLE = section("", {
     }),
   }),
 
+  selinux: section("SELinux.", {
+    enabled: flag({
+      default: false,
+      meaning: "Containers and their files are labelled, each pod on a level of its own, and " +
+        "volumes are relabelled where a pod asks for it. It takes a policy with types for " +
+        "containers; on a node without SELinux it changes nothing.",
+    }),
+    category_range: integer({
+      default: 1024,
+      min: 2,
+      max: 1024,
+      meaning: "Levels are made of two categories below this number.",
+    }),
+  }),
+
   cdi: section("Devices that vendors describe in files.", {
     spec_dirs: paths({
       default: ["/etc/cdi", "/var/run/cdi"],

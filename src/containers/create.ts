@@ -39,10 +39,18 @@ import { type ImageMountDeps, isImageMount, mountImages, unmountImages } from ".
 import { findSources, type SourcesDeps } from "./mount_sources.ts";
 import { makePlan, type Plan, type PlanDeps, specPlan } from "./plan.ts";
 import { deleteContainerRecord, EMPTY_SPEC, recordContainer } from "./record.ts";
+import {
+  allotContainerLabel,
+  filesLabel,
+  relabelMounts,
+  releaseLevel,
+  type SelinuxDeps,
+  sharePodFiles,
+} from "./selinux.ts";
 import { onUnpacked, removeSnapshot, type RootfsMounts } from "./snapshot.ts";
 import { buildContainerSpec, type BuiltSpec, type SpecDeps } from "./spec.ts";
 import { rootGroup, snapshotLabels } from "./user_namespace.ts";
-import { fillVolumes, makeVolumes, type VolumeDeps, volumesOf } from "./volumes.ts";
+import { fillVolumes, labelVolumes, makeVolumes, type VolumeDeps, volumesOf } from "./volumes.ts";
 
 const log = logger("containers");
 
@@ -53,6 +61,7 @@ export type CreateDeps =
   & SourcesDeps
   & ImageMountDeps
   & VolumeDeps
+  & SelinuxDeps
   & {
     readonly containerd: Pick<Containerd, "containers" | "snapshots">;
     readonly names: NameRegistry;
@@ -83,17 +92,21 @@ export function createContainer(
   });
 }
 
-async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<ContainerId> {
-  const { container, pod } = plan;
-  const { id, metadata } = container;
+async function create(deps: CreateDeps, op: Operation, asked: Plan): Promise<ContainerId> {
+  const { pod, container: { id } } = asked;
   try {
-    await op.step("reserve the name", () => deps.names.reserve(metadata.name, id), () => {
-      deps.names.release(id);
-    });
-    const mountSources = await op.step(
-      "look at what it mounts",
-      () => findSources(deps, metadata.config, op.signal),
+    await op.step(
+      "reserve the name",
+      () => deps.names.reserve(asked.container.metadata.name, id),
+      () => {
+        deps.names.release(id);
+      },
     );
+    const plan = await op.step("allot its SELinux label", () => labelled(deps, asked), () => {
+      releaseLevel(deps, id);
+    });
+    const { container } = plan;
+    const mountSources = await lookAtMounts(deps, op, plan);
     const accounts = needsRootfs(deps, plan) ? undefined : knownAccounts(deps, plan.image);
     const early = accounts &&
       await buildContainerSpec(deps, specPlan(deps, plan, { accounts, mountSources }));
@@ -129,15 +142,38 @@ async function create(deps: CreateDeps, op: Operation, plan: Plan): Promise<Cont
     deps.rootfsMounts.set(id, rootfs);
     deps.containers.add({ ...container, user });
     log.info("Container {container} of pod {pod} is created", {
-      container: metadata.config.metadata?.name,
+      container: container.metadata.config.metadata?.name,
       containerId: id,
       pod: podName(pod),
       sandboxId: pod.id,
     });
     return id;
   } catch (error) {
-    throw await failed(deps, op, { container, error });
+    throw await failed(deps, op, { container: asked.container, error });
   }
+}
+
+/** Where its mounts come from; those that it asks for have its label then, and it the pod's files. */
+async function lookAtMounts(
+  deps: CreateDeps,
+  op: Operation,
+  { container, pod }: Plan,
+): Promise<MountSource[]> {
+  const { metadata } = container;
+  const sources = await op.step(
+    "look at what it mounts",
+    () => findSources(deps, metadata.config, op.signal),
+  );
+  if (deps.selinux === undefined) return sources;
+  await op.step("relabel its volumes", () => relabelMounts(deps, { metadata, sources }, op.signal));
+  sharePodFiles(deps, { container, pod });
+  return sources;
+}
+
+function labelled(deps: CreateDeps, { container, ...plan }: Plan): Plan {
+  const { id, metadata } = container;
+  const processLabel = allotContainerLabel(deps, { id, config: metadata.config, pod: plan.pod });
+  return { ...plan, container: { ...container, metadata: { ...metadata, processLabel } } };
 }
 
 /** Whether there is more to look for in the image than its accounts, or the spec needs more. */
@@ -174,7 +210,8 @@ async function makeFiles(
   if (!metadata.config.mounts.some(isImageMount)) return new Map();
   return await op.step(
     "mount its images",
-    () => mountImages(deps, { ...container, group }, signal),
+    () =>
+      mountImages(deps, { ...container, group, filesLabel: filesLabel(deps, metadata) }, signal),
     (signal) => unmountImages(deps, container, signal),
   );
 }
@@ -192,6 +229,7 @@ async function completeSpec(
   const { id } = container;
   const accounts = await withRootfs(deps, { id, rootfs }, async (root) => {
     await fillVolumes(deps, { container, image, root }, signal);
+    await labelVolumes(deps, { container, image }, signal);
     return knownAccounts(deps, image) ?? await readAccounts(deps, { image, root });
   });
   const built = await buildContainerSpec(deps, specPlan(deps, plan, { accounts, mountSources }));

@@ -7,6 +7,7 @@ import type { Mount } from "../containerd/mount.ts";
 import type { ContainerConfig, Mount as AskedMount } from "../gen/cri/v1/api.ts";
 import type { Image } from "../images/image.ts";
 import type { ImageStore } from "../images/store.ts";
+import { contextOption } from "../oci/selinux.ts";
 import type { Container } from "../state/containers.ts";
 import { imageMountsDir } from "../state/folders.ts";
 import type { Settings } from "../state/settings.ts";
@@ -29,7 +30,7 @@ export interface ReleaseDeps {
 type Owner = Pick<Container, "id" | "metadata" | "snapshotter">;
 
 /** A container to be, with the group of its root if that isn't the node's. */
-type NewOwner = Owner & { readonly group: number | undefined };
+type NewOwner = Owner & { readonly group: number | undefined; readonly filesLabel: string };
 
 /** An image mounted at a place of the request's list. */
 interface ImageMount {
@@ -70,7 +71,7 @@ export async function mountImages(
 
 async function mountImage(
   deps: ImageMountDeps,
-  { owner, mount }: { owner: Owner; mount: ImageMount },
+  { owner, mount }: { owner: NewOwner; mount: ImageMount },
   signal: AbortSignal,
 ): Promise<string> {
   const { index, reference, subPath } = mount;
@@ -83,7 +84,9 @@ async function mountImage(
   const mounts = await onUnpacked(deps, { image, snapshotter, make: view }, signal);
   const root = rootOf(deps, owner, index);
   await Deno.mkdir(root, { recursive: true, mode: 0o711 });
-  deps.linux.mountAll(mounts.map((one) => ({ ...one, options: [...one.options, "ro"] })), root);
+  const context = owner.filesLabel === "" ? [] : [contextOption(owner.filesLabel)];
+  const options = ["ro", ...context];
+  deps.linux.mountAll(mounts.map((m) => ({ ...m, options: [...m.options, ...options] })), root);
   if (subPath === "") return root;
   const found = deps.linux.findInRoot(root, subPath);
   if (found !== undefined) return found;

@@ -28,6 +28,7 @@ import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoints.ts";
 import { containerExited, type ExitedDeps, unseenExit } from "./exited.ts";
+import { type SelinuxDeps, takeLevel } from "./selinux.ts";
 import { userOfSpec } from "./spec.ts";
 import { findTask, type FoundTask } from "./task.ts";
 
@@ -36,7 +37,7 @@ const log = logger("containers");
 /** So long recovery waits for the end of a container to be recorded. */
 const EXIT_WAIT_MS = 5_000;
 
-export interface RecoverDeps extends ExitedDeps {
+export interface RecoverDeps extends ExitedDeps, SelinuxDeps {
   readonly containerd: Pick<Containerd, "containers" | "tasks">;
   readonly containers: ContainerStore;
   readonly logs: ExitedDeps["logs"] & Pick<LogService, "open" | "attached">;
@@ -107,6 +108,7 @@ async function recoverContainer(
     user: userOfSpec(record.spec?.value),
   };
   deps.names.reserve(metadata.name, id);
+  takeLevel(deps, container);
   deps.containers.add(container);
   if (state.kind !== "running" && state.kind !== "unknown") {
     await settle(deps, container, checkpoint);

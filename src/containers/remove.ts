@@ -18,6 +18,7 @@ import type { ExitedDeps } from "./exited.ts";
 import { deleteContainerRecord } from "./record.ts";
 import { unmountImages } from "./image_mounts.ts";
 import { clearRuntimeState, type RuntimeStateDeps } from "./runtime_state.ts";
+import { releaseLevel, type SelinuxDeps } from "./selinux.ts";
 import { removeSnapshot, type RootfsMounts } from "./snapshot.ts";
 import { killContainer } from "./stop.ts";
 import { deleteTask, endTask } from "./task.ts";
@@ -27,7 +28,7 @@ const log = logger("containers");
 /** Removing has its own deadline: a caller that gave up must not leave half a container. */
 const REMOVE_TIMEOUT_MS = 120_000;
 
-export interface RemoveDeps extends ExitedDeps, RuntimeStateDeps {
+export interface RemoveDeps extends ExitedDeps, RuntimeStateDeps, SelinuxDeps {
   readonly sandboxes: Pick<SandboxStore, "find">;
   readonly containerd: Pick<Containerd, "containers" | "snapshots" | "tasks">;
   readonly names: NameRegistry;
@@ -90,6 +91,7 @@ async function removeLocked(
   deps.taskDeletions.delete(id);
   deps.rootfsMounts.delete(id);
   deps.names.release(id);
+  releaseLevel(deps, id);
   deps.containerFlights.forget((untaken) => untaken === id);
   log.info("Container {container} is removed", {
     container: containerLabel(container),

@@ -12,9 +12,10 @@ import { type Accounts, containerUser } from "../oci/user.ts";
 import type { Container } from "../state/containers.ts";
 import type { BaseSpecFile } from "../state/settings.ts";
 import { type CdiDeps, cdiEdits } from "./cdi_devices.ts";
+import { type SelinuxDeps, specLabels } from "./selinux.ts";
 import { type ProfileDeps, readSeccompProfile } from "./seccomp_profile.ts";
 
-export interface SpecDeps extends CdiDeps {
+export interface SpecDeps extends CdiDeps, SelinuxDeps {
   readonly host: HostFacts;
   readonly linux: ProfileDeps["linux"] & {
     /** The device node at a path, or those below a folder. */
@@ -60,6 +61,7 @@ export async function buildContainerSpec(deps: SpecDeps, plan: SpecPlan): Promis
     devices: config.devices.map(({ hostPath }) => deps.linux.devicesAt(hostPath)),
     runtime: plan.runtime,
     host: deps.host,
+    selinux: specLabels(deps, container.metadata),
     seccompProfile: await readSeccompProfile(deps, config.linux?.securityContext),
   });
   const edited = applyCdiEdits(spec, edits, (path) => deps.linux.devicesAt(path));

@@ -24,6 +24,7 @@ import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts"
 import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
+import { filesLabel, inContext, type SelinuxDeps } from "./selinux.ts";
 import type { RootfsMounts } from "./snapshot.ts";
 import { clearRuntimeState, type RuntimeStateDeps } from "./runtime_state.ts";
 import { endTask } from "./task.ts";
@@ -33,7 +34,7 @@ const log = logger("containers");
 /** The exit code of a container whose program could not be started. */
 const START_ERROR_CODE = 128;
 
-export interface StartDeps extends RuntimeStateDeps {
+export interface StartDeps extends RuntimeStateDeps, SelinuxDeps {
   readonly containerd: Pick<Containerd, "tasks" | "snapshots">;
   readonly containers: ContainerStore;
   readonly sandboxes: SandboxStore;
@@ -130,11 +131,10 @@ async function rootfsOf(
   container: Container,
   signal: AbortSignal,
 ): Promise<Mount[]> {
-  const known = deps.rootfsMounts.get(container.id);
-  if (known !== undefined) return known;
-  return await deps.containerd.snapshots(container.snapshotter).mounts(container.snapshotKey, {
-    signal,
-  });
+  const { snapshotter, snapshotKey, metadata } = container;
+  const mounts = deps.rootfsMounts.get(container.id) ??
+    await deps.containerd.snapshots(snapshotter).mounts(snapshotKey, { signal });
+  return inContext(mounts, filesLabel(deps, metadata));
 }
 
 async function openStdio(deps: StartDeps, { id, metadata }: Container) {

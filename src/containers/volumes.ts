@@ -6,6 +6,7 @@ import type { Container } from "../state/containers.ts";
 import { containerDir } from "../state/folders.ts";
 import type { Settings } from "../state/settings.ts";
 import { type CopyDeps, copyEntry } from "./copy_tree.ts";
+import { filesLabel, type SelinuxDeps } from "./selinux.ts";
 
 export interface VolumeDeps {
   readonly settings: Settings;
@@ -45,5 +46,18 @@ export async function fillVolumes(
     if (source === undefined) continue;
     await Deno.remove(hostPath);
     await copyEntry(deps, { source, target: hostPath }, signal);
+  }
+}
+
+/** Labels the volumes, once they are filled, as the container's files are. */
+export async function labelVolumes(
+  deps: SelinuxDeps & Pick<VolumeDeps, "settings">,
+  owner: Owner,
+  signal: AbortSignal,
+): Promise<void> {
+  const label = filesLabel(deps, owner.container.metadata);
+  if (label === "") return;
+  for (const { hostPath } of volumesOf(deps.settings, owner)) {
+    await deps.selinux?.files.relabel(hostPath, label, signal);
   }
 }

@@ -33,6 +33,14 @@ const managed = (config: Config): Config => ({
   ...config,
   containerd: { ...config.containerd, managed: true },
 });
+const labelled = (config: Config): Config => ({
+  ...config,
+  selinux: { ...config.selinux, enabled: true },
+});
+const SELINUX = {
+  "/sys/fs/selinux/enforce": "1",
+  "/proc/self/attr/current": "system_u:system_r:init_t:s0\0",
+};
 const kubelet = (...args: string[]) => ({
   "/proc/9/cmdline": ["/usr/bin/kubelet", ...args, ""].join("\0"),
 });
@@ -84,6 +92,16 @@ for (
         },
       },
       finds: [/^warn apparmor: .*without the profile .*: pods that ask for it are refused/],
+    },
+    {
+      name: "with SELinux wished for and not there",
+      with: { config: labelled },
+      finds: [/^warn selinux: selinux\.enabled is set, and this node has no SELinux/],
+    },
+    {
+      name: "with SELinux and a policy that knows no containers",
+      with: { config: labelled, files: SELINUX },
+      finds: [/^warn selinux: SELinux is enforcing, .*no types for containers/],
     },
     {
       name: "in a container without capabilities",

@@ -1,4 +1,5 @@
 /** The kernel: its age, file systems, forwarding, cgroups. */
+import { findSelinux } from "../node/selinux.ts";
 import { DEFAULT_APPARMOR_PROFILE } from "../oci/apparmor_default.ts";
 import { isKernelFrom } from "../oci/kernel.ts";
 import { type Finding, findingsOf } from "./finding.ts";
@@ -75,18 +76,29 @@ export const checkCgroups: Check = (node) => {
   ];
 };
 
-export const checkSecurity: Check = async (node) => {
-  const { ok } = findingsOf("selinux");
-  const enforce = readText(node, "/sys/fs/selinux/enforce");
-  return [
-    await apparmor(node),
-    ok(
-      enforce === ""
-        ? "This node has no SELinux"
-        : `SELinux is ${enforce === "1" ? "enforcing" : "permissive"}`,
-    ),
-  ];
-};
+export const checkSecurity: Check = async (node) => [await apparmor(node), selinux(node)];
+
+function selinux(node: Node): Finding {
+  const { ok, warn } = findingsOf("selinux");
+  const { enabled } = node.config.selinux;
+  const { mode, contexts } = findSelinux((path) => node.linux.readFileIfAny(path));
+  if (mode === "off") {
+    return enabled
+      ? warn(
+        "selinux.enabled is set, and this node has no SELinux",
+        "boot with security=selinux and a policy, or leave the key out",
+      )
+      : ok("This node has no SELinux");
+  }
+  if (!enabled) {
+    return ok(`SELinux is ${mode}; containers get no labels, for selinux.enabled isn't set`);
+  }
+  if (contexts !== undefined) return ok(`SELinux is ${mode}, and containers are labelled`);
+  return warn(
+    `SELinux is ${mode}, and its policy has no types for containers: they get no labels`,
+    "install the package container-selinux, and restart the daemon",
+  );
+}
 
 async function apparmor(node: Node): Promise<Finding> {
   const { ok, warn } = findingsOf("apparmor");

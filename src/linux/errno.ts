@@ -12,6 +12,7 @@ export const ENOTDIR = 20;
 export const EINVAL = 22;
 export const EPIPE = 32;
 export const ELOOP = 40;
+export const EOPNOTSUPP = 95;
 export const ECONNRESET = 104;
 export const EINPROGRESS = 115;
 
@@ -43,6 +44,7 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [38, ["ENOSYS", "unknown to this kernel", "failedPrecondition"]],
   [39, ["ENOTEMPTY", "not empty", "failedPrecondition"]],
   [ELOOP, ["ELOOP", "a symbolic link where none is allowed", "failedPrecondition"]],
+  [EOPNOTSUPP, ["EOPNOTSUPP", "not supported there", "failedPrecondition"]],
   [97, ["EAFNOSUPPORT", "address family not supported", "failedPrecondition"]],
   [99, ["EADDRNOTAVAIL", "no such address", "failedPrecondition"]],
   [101, ["ENETUNREACH", "network unreachable", "failedPrecondition"]],

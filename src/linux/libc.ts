@@ -8,7 +8,7 @@
  */
 import { CriError, invalidArgument } from "../base/errors.ts";
 import { linuxError } from "./errno.ts";
-import type { IO_SYMBOLS, SERVER_SYMBOLS } from "./symbols.ts";
+import type { IO_SYMBOLS, LABEL_SYMBOLS, SERVER_SYMBOLS } from "./symbols.ts";
 
 /**
  * Where the C library lies, by distribution and architecture. Deno for Linux is built for glibc, and
@@ -27,8 +27,9 @@ type Calls<S extends Deno.ForeignLibraryInterface> = Deno.DynamicLibrary<S>["sym
 
 export type ServerLibc = Calls<typeof SERVER_SYMBOLS>;
 export type IoLibc = Calls<typeof IO_SYMBOLS>;
-/** What both compartments have. */
-export type CommonLibc = Pick<ServerLibc, Extract<keyof ServerLibc, keyof IoLibc>>;
+export type LabelLibc = Calls<typeof LABEL_SYMBOLS>;
+/** What all of them have. */
+export type CommonLibc = Pick<ServerLibc, keyof ServerLibc & keyof IoLibc & keyof LabelLibc>;
 
 /**
  * Opens libc with these symbols and no others.

@@ -26,6 +26,8 @@ export interface MountEntry {
 export interface TmpfsOptions {
   readonly sizeBytes?: bigint;
   readonly mode?: number;
+  /** Of all that is in it; "" without SELinux. */
+  readonly selinuxLabel?: string;
   readonly noexec?: boolean;
   readonly nosuid?: boolean;
   readonly nodev?: boolean;
@@ -52,10 +54,12 @@ const MAX_DATA_BYTES = 4095;
 
 /** @throws CriError */
 export function mountTmpfs(libc: ServerLibc, target: string, options: TmpfsOptions = {}): void {
-  const { sizeBytes, mode, noexec = true, nosuid = true, nodev = true } = options;
+  const { selinuxLabel = "", sizeBytes, mode, noexec = true, nosuid = true, nodev = true } =
+    options;
   const data: string[] = [];
   if (mode !== undefined) data.push(`mode=${mode.toString(8)}`);
   if (sizeBytes !== undefined) data.push(`size=${sizeBytes}`);
+  if (selinuxLabel !== "") data.push(`context="${selinuxLabel}"`);
   const flags = (noexec ? MS_NOEXEC : 0) | (nosuid ? MS_NOSUID : 0) | (nodev ? MS_NODEV : 0);
   callMount(libc, { source: "tmpfs", target, type: "tmpfs", flags, data: data.join(",") });
 }

@@ -2,7 +2,11 @@
 import { AT_EMPTY_PATH, AT_FDCWD } from "./flags.ts";
 import { cString, type ServerLibc } from "./libc.ts";
 
+type StatLibc = Pick<ServerLibc, "statx">;
+
 const STATX_BASIC_STATS = 0x7ff;
+/** Since Linux 5.8; older ones leave it 0, and the device has to do. */
+const STATX_MNT_ID = 0x1000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const STRUCT_BYTES = 256;
 
@@ -32,7 +36,7 @@ export interface Stat {
 
 /** What lies at a path, or behind an open file; undefined when nothing does. */
 export function stat(
-  libc: ServerLibc,
+  libc: StatLibc,
   at: { path: string; followLinks: boolean } | { fd: number },
 ): Stat | undefined {
   const struct = new DataView(new ArrayBuffer(STRUCT_BYTES));
@@ -51,4 +55,13 @@ export function stat(
     major: struct.getUint32(128, true),
     minor: struct.getUint32(132, true),
   };
+}
+
+/** Which mount an open file lies on, as a text to compare. */
+export function mountOf(libc: StatLibc, fd: number): string {
+  const struct = new DataView(new ArrayBuffer(STRUCT_BYTES));
+  const mask = STATX_BASIC_STATS | STATX_MNT_ID;
+  if (libc.statx(fd, cString(""), AT_EMPTY_PATH, mask, struct.buffer) < 0) return "";
+  const device = [struct.getUint32(136, true), struct.getUint32(140, true)];
+  return [struct.getBigUint64(144, true), ...device].join(":");
 }

@@ -26,6 +26,8 @@ const DEFINITIONS = {
   readlinkat: { parameters: [FD, PATH, "buffer", "usize"], result: "isize" },
   statx: { parameters: [FD, PATH, "i32", "u32", "buffer"], result: "i32" },
   statfs: { parameters: [PATH, "buffer"], result: "i32" },
+  getxattr: { parameters: [PATH, PATH, "buffer", "usize"], result: "isize" },
+  setxattr: { parameters: [PATH, PATH, "buffer", "usize", "i32"], result: "i32" },
   mkdirLater: {
     name: "mkdirat",
     parameters: [FD, ADDRESS, "u32"],
@@ -118,6 +120,9 @@ export const SERVER_SYMBOLS = choose(
   "fcntl",
 );
 
+/** Labels of files: the server has them beside its own where SELinux is switched on, else nobody. */
+export const LABEL_SYMBOLS = choose(...COMMON, "statx", "getxattr", "setxattr");
+
 /**
  * FIFOs, log files, waiting for output, and connecting sockets: those that the server made in a pod's
  * network, for there is no `socket` among these.
@@ -152,6 +157,8 @@ export interface SymbolRow {
   readonly signature: string;
   readonly server: boolean;
   readonly io: boolean;
+  /** Held by the server alone, and only where SELinux is switched on. */
+  readonly selinux: boolean;
 }
 
 /** Every symbol with its signature and the compartments that hold it. */
@@ -161,5 +168,6 @@ export const SYMBOLS: readonly SymbolRow[] = Object.entries(DEFINITIONS).map(
     signature: `(${definition.parameters.join(", ")}): ${definition.result}`,
     server: name in SERVER_SYMBOLS,
     io: name in IO_SYMBOLS,
+    selinux: name in LABEL_SYMBOLS && !(name in SERVER_SYMBOLS),
   }),
 );

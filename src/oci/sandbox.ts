@@ -29,7 +29,8 @@ const NO_ACCOUNTS = { passwd: "", group: "" };
 export function sandboxSpec(input: SandboxSpecInput): Spec {
   const { config, files } = input;
   const own = podNamespaces(config);
-  const selinux = selinuxOfSpec(input.selinux, false);
+  const isPrivileged = config.linux?.securityContext?.privileged === true;
+  const selinux = selinuxOfSpec(input.selinux, isPrivileged);
   return {
     ociVersion: OCI_VERSION,
     process: { ...sandboxProcess(input), selinuxLabel: selinux.selinuxLabel },
@@ -39,7 +40,7 @@ export function sandboxSpec(input: SandboxSpecInput): Spec {
     mounts: sandboxMounts(files, {
       ownIpc: own.ipc,
       bindsSys: own.user && !own.network,
-      isPrivileged: config.linux?.securityContext?.privileged === true,
+      isPrivileged,
     }),
     annotations: sandboxAnnotations(input, input.runtime.podAnnotations),
     linux: { ...sandboxLinux(input, own), mountLabel: selinux.mountLabel },

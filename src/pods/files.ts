@@ -1,20 +1,25 @@
 /** The files of a pod: hosts, hostname, resolv.conf and its shared memory. */
 import { removePath } from "../base/gone.ts";
 import { makePrivateFolder } from "../base/private_folder.ts";
+import { filesLabel, labelPodFiles, type SelinuxDeps } from "../containers/selinux.ts";
 import { rootGroup } from "../containers/user_namespace.ts";
 import type { DNSConfig, PodSandboxConfig } from "../gen/cri/v1/api.ts";
 import { sandboxDir, sandboxShmDir, sandboxStateDir } from "../state/folders.ts";
 import type { SandboxId } from "../base/id.ts";
+import type { SandboxMetadata } from "../state/metadata.ts";
 import type { Settings } from "../state/settings.ts";
 import { hasOwnIpc, hasOwnNetwork } from "./namespaces.ts";
 
 /** Kubernetes counts on 64 MiB, Docker's habit. */
 const SHM_BYTES = 64n * 1024n * 1024n;
 
-export interface FilesDeps {
+export interface FilesDeps extends SelinuxDeps {
   readonly settings: Pick<Settings, "rootDir" | "stateDir" | "netnsDir">;
   readonly linux: {
-    mountTmpfs(target: string, options: { sizeBytes: bigint; mode: number }): void;
+    mountTmpfs(
+      target: string,
+      options: { sizeBytes: bigint; mode: number; selinuxLabel: string },
+    ): void;
     unmount(target: string): void;
   };
   /** The node's own hostname. */
@@ -24,9 +29,9 @@ export interface FilesDeps {
 /** Writes a pod's files and mounts its shared memory. */
 export async function makePodFiles(
   deps: FilesDeps,
-  id: SandboxId,
-  config: PodSandboxConfig,
+  metadata: SandboxMetadata,
 ): Promise<void> {
+  const { id, config } = metadata;
   const dir = sandboxDir(deps.settings, id);
   await makePrivateFolder(dir, rootGroup(config));
   await Promise.all([
@@ -35,8 +40,9 @@ export async function makePodFiles(
       emptyIfMissing(error, `${dir}/hosts`)
     ),
     writeResolvConf(`${dir}/resolv.conf`, config.dnsConfig),
-    mountShm(deps, id, config),
+    mountShm(deps, metadata),
   ]);
+  labelPodFiles(deps, id, filesLabel(deps, metadata));
 }
 
 /** Unmounts and removes all of a pod's files; gone is done. */
@@ -46,12 +52,17 @@ export async function removePodFiles(deps: FilesDeps, id: SandboxId): Promise<vo
   await removePath(sandboxDir(deps.settings, id));
 }
 
-async function mountShm(deps: FilesDeps, id: SandboxId, config: PodSandboxConfig): Promise<void> {
+async function mountShm(deps: FilesDeps, metadata: SandboxMetadata): Promise<void> {
+  const { id, config } = metadata;
   if (!hasOwnIpc(config)) return;
   const target = sandboxShmDir(deps.settings, id);
   await makePrivateFolder(sandboxStateDir(deps.settings, id), rootGroup(config));
   await Deno.mkdir(target, { recursive: true, mode: 0o711 });
-  deps.linux.mountTmpfs(target, { sizeBytes: SHM_BYTES, mode: 0o1777 });
+  deps.linux.mountTmpfs(target, {
+    sizeBytes: SHM_BYTES,
+    mode: 0o1777,
+    selinuxLabel: filesLabel(deps, metadata),
+  });
 }
 
 /** The pod's hostname: as asked for, else the node's, which a pod on the host's network shares. */

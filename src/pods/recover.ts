@@ -10,6 +10,7 @@
 import { logger } from "../base/log.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { ContainerRecord } from "../containerd/containers.ts";
+import { type SelinuxDeps, takeLevel } from "../containers/selinux.ts";
 import { findTask, type FoundTask } from "../containers/task.ts";
 import { KIND, KIND_SANDBOX, SANDBOX_METADATA } from "../state/labels.ts";
 import { decodeSandboxMetadata } from "../state/metadata.ts";
@@ -19,7 +20,7 @@ import type { SandboxState } from "../state/status.ts";
 
 const log = logger("pods");
 
-export interface RecoverDeps {
+export interface RecoverDeps extends SelinuxDeps {
   readonly containerd: Pick<Containerd, "containers" | "tasks">;
   readonly sandboxes: SandboxStore;
   readonly names: NameRegistry;
@@ -69,6 +70,7 @@ async function recoverPod(
 ): Promise<void> {
   const task = await findTask(deps.containerd.tasks, record.id, signal);
   deps.names.reserve(metadata.name, metadata.id);
+  takeLevel(deps, { id: metadata.id, metadata });
   deps.sandboxes.add({
     id: metadata.id,
     metadata,

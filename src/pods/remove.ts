@@ -8,6 +8,7 @@ import { Operation } from "../base/operation.ts";
 import { settled } from "../base/settled.ts";
 import { removeContainer, type RemoveDeps as ContainerRemoveDeps } from "../containers/remove.ts";
 import { clearRuntimeState } from "../containers/runtime_state.ts";
+import { releaseLevel } from "../containers/selinux.ts";
 import { removeSnapshot } from "../containers/snapshot.ts";
 import { podName } from "../state/sandboxes.ts";
 import { type FilesDeps, removePodFiles } from "./files.ts";
@@ -62,6 +63,7 @@ async function removeLocked(deps: RemoveDeps, id: SandboxId, signal: AbortSignal
     throw during(`Cannot ${op.what}`, error);
   }
   deps.names.release(id);
+  releaseLevel(deps, id);
   deps.podFlights.forget((untaken) => untaken === id);
   log.info("Pod {pod} is removed", { pod: podName(pod), sandboxId: id });
 }

@@ -20,6 +20,7 @@ import type { KeyedLock } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import { Operation } from "../base/operation.ts";
 import { toGoCniResult } from "../cni/go_cni.ts";
+import { allotPodLabel, filesLabel, inContext, releaseLevel } from "../containers/selinux.ts";
 import { removeSnapshot } from "../containers/snapshot.ts";
 import { clearRuntimeState, type RuntimeStateDeps } from "../containers/runtime_state.ts";
 import { endTask } from "../containers/task.ts";
@@ -114,11 +115,14 @@ function noUserNamespaces({ name, snapshotter }: Runtime): CriError {
   });
 }
 
-async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxId> {
-  const { id } = pod;
+async function run(deps: RunDeps, op: Operation, asked: Sandbox): Promise<SandboxId> {
+  const { id } = asked;
   try {
-    await op.step("reserve the name", () => deps.names.reserve(pod.metadata.name, id), () => {
+    await op.step("reserve the name", () => deps.names.reserve(asked.metadata.name, id), () => {
       deps.names.release(id);
+    });
+    const pod = await op.step("allot its SELinux label", () => labelled(deps, asked), () => {
+      releaseLevel(deps, id);
     });
     const image = await op.step("find the sandbox image", () => deps.sandboxImage(op.signal));
     await op.step(
@@ -158,8 +162,12 @@ async function run(deps: RunDeps, op: Operation, pod: Sandbox): Promise<SandboxI
     log.info("Pod {pod} is ready", { pod: podName(pod), sandboxId: id, ips: metadata.ips });
     return id;
   } catch (error) {
-    throw await failed(deps, op, { pod, error });
+    throw await failed(deps, op, { pod: asked, error });
   }
+}
+
+function labelled(deps: RunDeps, { metadata, ...pod }: Sandbox): Sandbox {
+  return { ...pod, metadata: { ...metadata, processLabel: allotPodLabel(deps, metadata) } };
 }
 
 /**
@@ -198,9 +206,9 @@ async function prepare(
   const [rootfs] = await both(
     signal,
     (signal) => prepareSandboxSnapshot(deps, { pod, chainId }, signal),
-    () => makePodFiles(deps, pod.id, pod.metadata.config),
+    () => makePodFiles(deps, pod.metadata),
   );
-  return rootfs;
+  return inContext(rootfs, filesLabel(deps, pod.metadata));
 }
 
 async function unprepare(deps: RunDeps, pod: Sandbox, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 /** The runtime spec of a pod's own container, from what the pod asks for and the node is. */
 import { runtimeFacts } from "../containers/facts.ts";
 import { type ProfileDeps, readSeccompProfile } from "../containers/seccomp_profile.ts";
+import { type SelinuxDeps, specLabels } from "../containers/selinux.ts";
 import type { Image } from "../images/image.ts";
 import type { HostFacts } from "../oci/input.ts";
 import { encodeSpec } from "../oci/encode.ts";
@@ -9,7 +10,7 @@ import { podFiles } from "../state/folders.ts";
 import type { Sandbox } from "../state/sandboxes.ts";
 import { runtimeFor, type Settings } from "../state/settings.ts";
 
-export interface SpecDeps extends ProfileDeps {
+export interface SpecDeps extends ProfileDeps, SelinuxDeps {
   readonly settings: Settings;
   readonly host: HostFacts;
 }
@@ -30,6 +31,7 @@ export async function encodeSandboxSpec(
     files: podFiles(deps.settings, id),
     runtime: runtimeFacts(runtime),
     host: deps.host,
+    selinux: specLabels(deps, metadata),
     seccompProfile: await readSeccompProfile(deps, metadata.config.linux?.securityContext),
   }));
 }

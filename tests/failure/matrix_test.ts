@@ -58,7 +58,7 @@ function createRequest(podSandboxId: string): CreateContainerRequest {
       command: ["/app"],
       logPath: "c.log",
       mounts: [
-        { containerPath: "/host", hostPath: "/srv/data" },
+        { containerPath: "/host", hostPath: "/srv/data", selinuxRelabel: true },
         { containerPath: "/image", image: { image: "app" } },
       ],
     },
@@ -146,6 +146,7 @@ async function assertNothingLeft(node: Node, daemon: Daemon): Promise<void> {
   assert.deepEqual(node.leftovers(), []);
   assert.equal(daemon.deps.sandboxes.size, 0);
   assert.equal(daemon.deps.containers.size, 0);
+  assert.equal(daemon.deps.selinux?.levels.size, 0);
   // Every name is free again.
   await runPodSandbox(daemon.deps, RUN, never);
   await cleanUp(daemon);

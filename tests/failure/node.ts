@@ -22,6 +22,7 @@ import type { Settings } from "../../src/state/settings.ts";
 import { RUNC } from "../fixtures/runtime.ts";
 import { FakeCni } from "../fakes/cni.ts";
 import { fakeContainerd, FakeWorld } from "../fakes/containerd.ts";
+import { fakeSelinux } from "../fakes/selinux.ts";
 
 export type Deps =
   & RunDeps
@@ -72,6 +73,7 @@ export class Node {
   readonly netns = new Set<string>();
   readonly mounts = new Set<string>();
   readonly stdio = new Set<string>();
+  readonly labels = new Map<string, string>();
   readonly dir = Deno.makeTempDirSync({ prefix: "cri-failure-" });
 
   constructor() {
@@ -142,6 +144,10 @@ export class Daemon {
       },
       network: guard("cni", node.cni),
       linux: guard("linux", linuxOf(node)),
+      selinux: {
+        ...fakeSelinux(),
+        files: guard("linux", fakeSelinux(node.labels).files),
+      },
       logs: guard("logs", logsOf(node)),
       images: { find: () => IMAGE },
       sandboxImage: () => Promise.resolve(IMAGE),
@@ -179,7 +185,8 @@ export class Daemon {
 
   #call(name: string, work: () => unknown): unknown {
     // The kernel answers at once and a list is a stream; everybody else's errors are rejections.
-    const isSync = (name.startsWith("linux.") && !/readInRoot|resolveHostPath/.test(name)) ||
+    const isSync =
+      (name.startsWith("linux.") && !/readInRoot|resolveHostPath|relabel/.test(name)) ||
       name === "containers.list";
     return isSync ? this.#callSync(name, work) : this.#callAsync(name, work);
   }
