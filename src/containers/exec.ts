@@ -122,7 +122,7 @@ class ExecRun {
     const { cmd: args, tty: terminal } = this.#request;
     const container = this.#container;
     const { signal } = this.#over;
-    const spec = await execSpec(this.#deps, { id: container.id, args, terminal }, signal);
+    const spec = await execSpec(this.#deps, { container, args, terminal }, signal);
     const plan = { container, execId: this.#execId, terminal, stdio, spec };
     return await ExecProcess.start(this.#deps, plan, signal);
   }

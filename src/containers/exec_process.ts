@@ -52,31 +52,50 @@ export function runningContainer(
 }
 
 const storedSpec = v.object({ process: v.looseObject({ env: v.nullish(v.array(v.string())) }) });
+type StoredProcess = v.InferOutput<typeof storedSpec>["process"];
+
+/**
+ * What containers' processes are, once it was asked: it stays so for as long as a container has its
+ * metadata, which an update replaces. A probe every second is not to read the whole spec.
+ */
+const processes = new WeakMap<Container["metadata"], StoredProcess>();
 
 /**
  * The container's process with other arguments, as JSON: the same user, environment, folder,
- * capabilities and profiles. Read from containerd each time, for an update may have changed it.
+ * capabilities and profiles.
  *
  * @throws CriError internal for a spec that can't be read
  */
 export async function execSpec(
   { containerd }: Pick<ExecDeps, "containerd">,
-  { id, args, terminal }: { id: string; args: readonly string[]; terminal: boolean },
+  { container, args, terminal }: {
+    container: Container;
+    args: readonly string[];
+    terminal: boolean;
+  },
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const { spec } = await containerd.containers.get(id, { signal });
+  const { id, metadata } = container;
+  let process = processes.get(metadata);
+  if (process === undefined) {
+    const { spec } = await containerd.containers.get(id, { signal });
+    process = readProcess(spec?.value);
+    processes.set(metadata, process);
+  }
+  const env = process.env ?? [];
+  const hasTerm = env.some((entry) => entry.startsWith("TERM="));
+  return encodeJson({
+    ...process,
+    args,
+    terminal,
+    // Programs on a terminal look for its kind.
+    env: terminal && !hasTerm ? [...env, "TERM=xterm"] : env,
+  });
+}
+
+function readProcess(spec: Uint8Array | undefined): StoredProcess {
   try {
-    const text = new TextDecoder().decode(spec?.value);
-    const { process } = v.parse(storedSpec, parseGoJson(text));
-    const env = process.env ?? [];
-    const hasTerm = env.some((entry) => entry.startsWith("TERM="));
-    return encodeJson({
-      ...process,
-      args,
-      terminal,
-      // Programs on a terminal look for its kind.
-      env: terminal && !hasTerm ? [...env, "TERM=xterm"] : env,
-    });
+    return v.parse(storedSpec, parseGoJson(new TextDecoder().decode(spec))).process;
   } catch (cause) {
     throw new CriError("internal", "The stored spec of the container can't be read", { cause });
   }
@@ -99,13 +118,11 @@ export class ExecProcess {
   readonly #execId: string;
   readonly #exit: Promise<Exit>;
 
-  private constructor(tasks: ExecTasks, { container, execId }: ExecPlan) {
+  private constructor(tasks: ExecTasks, { container, execId }: ExecPlan, exit: Promise<Exit>) {
     this.#tasks = tasks;
     this.#id = container.id;
     this.#execId = execId;
-    this.#exit = tasks.wait(this.#id, { execId });
-    // Whoever doesn't wait for it any more is not to be troubled by it.
-    this.#exit.catch(() => undefined);
+    this.#exit = exit;
   }
 
   /**
@@ -118,6 +135,7 @@ export class ExecProcess {
   static async start(deps: ExecDeps, plan: ExecPlan, signal: AbortSignal): Promise<ExecProcess> {
     const { container: { id, metadata }, execId, terminal, stdio, spec } = plan;
     const { tasks } = deps.containerd;
+    const failed = new AbortController();
     try {
       await tasks.exec({
         id,
@@ -126,14 +144,23 @@ export class ExecProcess {
         ...stdio,
         spec: { typeUrl: PROCESS_TYPE_URL, value: spec },
       });
-      await deps.execStarts.run(metadata.sandboxId, signal, () => tasks.startExec(id, execId));
+      const { exit } = await deps.execStarts.run(metadata.sandboxId, signal, async () => {
+        // Asked beforehand: a short program has ended by the time that its start is answered.
+        const exit = tasks.wait(id, { execId, signal: failed.signal });
+        // Whoever doesn't wait for it any more is not to be troubled by it.
+        exit.catch(() => undefined);
+        await tasks.startExec(id, execId);
+        // In a box, or the exit itself would be waited for.
+        return { exit };
+      });
+      return new ExecProcess(tasks, plan, exit);
     } catch (error) {
+      failed.abort(error);
       // Also when the first call failed: its answer may be all that was lost.
       await endExec(tasks, { id, execId });
       if (signal.aborted) throw error;
       throw refused(endedMeanwhile(error));
     }
-    return new ExecProcess(tasks, plan);
   }
 
   /** @throws the signal's reason; failedPrecondition when the container took the process along */

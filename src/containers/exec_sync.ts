@@ -57,7 +57,7 @@ export async function execSync(
           stdin: false,
           maxBytes: deps.maxExecOutputBytes,
         }),
-      (both) => execSpec(deps, { id, args: request.cmd, terminal: false }, both),
+      (both) => execSpec(deps, { container, args: request.cmd, terminal: false }, both),
     );
     const plan = { container, execId, terminal: false, stdio, spec };
     const process = await ExecProcess.start(deps, plan, signal);

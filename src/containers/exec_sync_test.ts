@@ -55,6 +55,40 @@ Deno.test("execSync() runs the container's own process with other arguments", as
   });
 });
 
+Deno.test("execSync() reads what a container's process is once, and again after an update", async () => {
+  const setup = await setUp();
+  const reads = () => setup.world.calls.filter((call) => call === "containers.get").length;
+  await run(setup);
+  const first = reads();
+  await run(setup);
+  assert.deepEqual([first, reads()], [1, 1]);
+  const { metadata } = setup.deps.containers.get(ID);
+  setup.deps.containers.update(ID, { metadata: { ...metadata } });
+  await run(setup);
+  assert.equal(reads(), 2);
+});
+
+Deno.test("execSync() waits for a process from before its start, and no longer when that fails", async () => {
+  const setup = await setUp();
+  await run(setup);
+  const { calls } = setup.world;
+  assert(calls.indexOf("tasks.wait") < calls.indexOf("tasks.startExec"));
+  let signal: AbortSignal | undefined;
+  const { wait } = setup.deps.containerd.tasks;
+  const tasks = {
+    ...setup.deps.containerd.tasks,
+    startExec: () => Promise.reject(new CriError("internal", "no such program")),
+    wait: (...args: Parameters<typeof wait>) => {
+      signal ??= args[1]?.signal;
+      return wait(...args);
+    },
+  };
+  const containerd = { ...setup.deps.containerd, tasks };
+  const deps = { ...setup.deps, containerd };
+  await assert.rejects(run({ ...setup, deps }), { kind: "failedPrecondition" });
+  assert.equal(signal?.aborted, true);
+});
+
 const CALLS = [
   "containers.get",
   "tasks.exec",

@@ -50,7 +50,8 @@ export async function runningContainer(state: ContainerState = CONTAINER.state) 
   await containerd.tasks.create({ id: ID, rootfs: [], ...stdio });
   await containerd.tasks.start(ID);
   const containers = new ContainerStore();
-  containers.add({ ...CONTAINER, state });
+  // Metadata of its own: what is known of a container is kept by it.
+  containers.add({ ...CONTAINER, metadata: { ...CONTAINER.metadata }, state });
   const streams = new FakeSessions();
   const ends = { itself: true };
   world.after = (method, args) => {
