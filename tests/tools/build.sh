@@ -5,12 +5,14 @@
 #   crictl      .tools/bin/crictl                  critest    .tools/bin/critest
 #   containerd  .tools/containerd-2.3/{containerd,ctr,containerd-shim-runc-v2}
 #   runc        .tools/containerd-2.3/runc         cni        .tools/cni/{bridge,portmap,…}
+#   kubelet     .tools/bin/kubelet
 set -euo pipefail
 
 CRI_TOOLS=v1.36.0
 CONTAINERD=v2.3.4
 RUNC=v1.5.2
 CNI_PLUGINS=v1.9.1
+KUBERNETES=1.36.3
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=go.sh
@@ -56,13 +58,22 @@ build_cni() {
     $plugins
 }
 
+build_kubelet() {
+  go_source k8s.io/kubernetes "v$KUBERNETES" "$1"
+  # Its own libraries lie beside it in its repository, and under versions of their own elsewhere.
+  sed -i -E "s#=> \\./staging/src/(k8s\\.io/[a-z-]+)#=> \\1 v0.${KUBERNETES#1.}#" "$1/go.mod"
+  GOWORK=off go_build "$1" -o "$tools/bin/" \
+    -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$KUBERNETES" ./cmd/kubelet
+}
+
 version_of() {
   case $1 in
     crictl | critest) echo "$CRI_TOOLS" ;;
     containerd) echo "$CONTAINERD" ;;
     runc) echo "$RUNC" ;;
     cni) echo "$CNI_PLUGINS" ;;
-    *) echo "build.sh: unknown tool $1; there are crictl, critest, containerd, runc and cni" >&2; return 1 ;;
+    kubelet) echo "$KUBERNETES" ;;
+    *) echo "build.sh: unknown tool $1; there are crictl, critest, containerd, runc, cni and kubelet" >&2; return 1 ;;
   esac
 }
 

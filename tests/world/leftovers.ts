@@ -33,14 +33,20 @@ export async function leftovers(daemon: Daemon): Promise<string[]> {
   return lists.flat();
 }
 
-/** @throws with the list when something is still there after a while */
-export async function assertNothingLeft(daemon: Daemon): Promise<void> {
+/**
+ * @param besides what is somebody else's
+ * @throws with the list when something is still there after a while
+ */
+export async function assertNothingLeft(
+  daemon: Daemon,
+  { besides, timeoutMs = SETTLE_MS }: { besides?: RegExp; timeoutMs?: number } = {},
+): Promise<void> {
   let left: string[] = [];
   try {
     await eventually("nothing to be left", async () => {
-      left = await leftovers(daemon);
+      left = (await leftovers(daemon)).filter((line) => besides?.test(line) !== true);
       return left.length === 0;
-    }, SETTLE_MS);
+    }, timeoutMs);
   } catch {
     throw new Error(`left on the node:\n${left.join("\n")}`);
   }
