@@ -8,6 +8,7 @@ import { formatRows } from "./report.ts";
 import { BUILT, givenSide, INSTALLED, type Node, startBuiltIn, startOurs } from "./sides.ts";
 import { burst } from "./sections/burst.ts";
 import { floor } from "./sections/floor.ts";
+import { logs } from "./sections/logs.ts";
 import type { SectionName } from "./sections/names.ts";
 import { pods } from "./sections/pods.ts";
 import { reads } from "./sections/reads.ts";
@@ -28,6 +29,7 @@ const SECTIONS: Readonly<Record<SectionName, Section>> = {
   stats,
   steady,
   streams,
+  logs,
   startup,
   recovery,
   floor,

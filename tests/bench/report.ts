@@ -11,7 +11,8 @@ function cells(row: Row): string[] {
     row.what,
     formatValue(ours, row.unit),
     theirs === undefined ? "" : formatValue(theirs, row.unit),
-    summary.ratio === undefined ? "" : summary.ratio.toFixed(2),
+    // None where the other side has nothing.
+    summary.ratio === undefined || Number.isNaN(summary.ratio) ? "" : summary.ratio.toFixed(2),
     formatSpread(summary),
     formatGoal(row, summary),
   ];
@@ -25,7 +26,9 @@ export function formatValue(value: number, unit: Unit): string {
 }
 
 function formatSpread({ spread }: Summary): string {
-  return spread === undefined ? "" : `${spread[0].toFixed(2)}–${spread[1].toFixed(2)}`;
+  return spread === undefined || spread.some(Number.isNaN)
+    ? ""
+    : `${spread[0].toFixed(2)}–${spread[1].toFixed(2)}`;
 }
 
 function formatGoal({ goal, theirs, unit }: Row, { isMet }: Summary): string {

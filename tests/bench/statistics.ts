@@ -21,7 +21,7 @@ export interface Row {
   readonly goal?: Goal;
 }
 
-export type Unit = "ms" | "/s" | "MiB" | "MiB/s" | "%";
+export type Unit = "ms" | "s" | "/s" | "MiB" | "MiB/s" | "MB/s" | "lines" | "%";
 
 export interface Goal {
   readonly limit: number;

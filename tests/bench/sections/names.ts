@@ -6,6 +6,7 @@ export const SECTION_NAMES = [
   "stats",
   "steady",
   "streams",
+  "logs",
   "startup",
   "recovery",
   "floor",
