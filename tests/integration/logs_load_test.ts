@@ -9,6 +9,13 @@ const libc = openLibc(IO_SYMBOLS);
 
 const ROTATIONS = 100;
 
+const MIB = 1024 * 1024;
+/** A node full of containers. */
+const MANY = 500;
+const LINES = 5_000;
+/** Their logs are 115 MB; what is held is only what is on its way. */
+const MANY_LIMIT_MIB = 128;
+
 interface Writer {
   readonly containerId: string;
   readonly logPath: string;
@@ -108,6 +115,27 @@ Deno.test("a container that writes without end holds up neither others' logs nor
       const { containerId } = writer;
       assert.equal((await service.drained({ containerId, timeoutMs: 60_000 })).complete, true);
     }
+  }));
+
+Deno.test(`${MANY} containers that write at once are all complete, in bounded memory`, () =>
+  withLogs(async (service, start) => {
+    const go = await Deno.makeTempFile();
+    const writers: Writer[] = [];
+    // None begins while others are still being made.
+    const script = `while [ -e "${go}" ]; do sleep 0.5; done; seq 1 ${LINES}`;
+    for (let n = 0; n < MANY; n++) writers.push(await start(`c${n}`, () => script));
+    const before = Deno.memoryUsage().rss;
+    await Deno.remove(go);
+    let most = 0;
+    for (const { containerId } of writers) {
+      assert.equal((await service.drained({ containerId, timeoutMs: 60_000 })).complete, true);
+      most = Math.max(most, Deno.memoryUsage().rss);
+    }
+    for (const { logPath } of writers) {
+      assert.equal(Deno.readTextFileSync(logPath).split("\n").length, LINES + 1);
+    }
+    const grownMib = (most - before) / MIB;
+    assert.ok(grownMib < MANY_LIMIT_MIB, `${grownMib} MiB more`);
   }));
 
 /** Lets what is ready run. */
