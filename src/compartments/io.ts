@@ -31,7 +31,7 @@ compartmentMain<IoConfig>("io", async ({ config, peers }) => {
   const streams = new Streams({ io, fifoDir, listener, logs });
   serveChannel(
     peers.server,
-    allOf([logs, captures, streams, usageService(() => io.threadCpuSeconds())]),
+    allOf([logs, captures, streams, usageService()]),
   );
   return {
     stop: async () => {

@@ -6,7 +6,7 @@ import type { LogCounters } from "../logs/counters.ts";
 import type { ContainerStore } from "../state/containers.ts";
 import type { SandboxStore } from "../state/sandboxes.ts";
 import type { ReadFile } from "../stats/cgroup_files.ts";
-import { readProcess, threadCpuSeconds } from "./process_metrics.ts";
+import { readProcess } from "./process_metrics.ts";
 import { type CompartmentUsage, usageService } from "./usage.ts";
 
 /** A compartment that doesn't answer by then has nothing to tell. */
@@ -124,13 +124,14 @@ function addHeap(into: Metrics, told: Told): void {
 function addCpu(into: Metrics, told: Told): void {
   into.reading({
     name: "cri_containerd_compartment_cpu_seconds_total",
-    help: "CPU time of the compartments' own threads, where one can tell.",
+    help: "CPU time of the compartments' own threads.",
     type: "counter",
     labels: ["compartment"],
     read: () =>
-      [...told.usage].flatMap(([compartment, { cpuSeconds }]) =>
-        cpuSeconds === undefined ? [] : [{ labels: { compartment }, value: cpuSeconds }]
-      ),
+      [...told.usage].map(([compartment, { cpuSeconds }]) => ({
+        labels: { compartment },
+        value: cpuSeconds,
+      })),
   });
 }
 
@@ -141,7 +142,7 @@ async function ask(deps: NodeMetricsDeps, told: Told): Promise<void> {
     told.usage.set(name, await usage(o));
   });
   const counters = async () => void (told.logs = await deps.counters(o));
-  const server = usageService(() => threadCpuSeconds(deps.readFile));
+  const server = usageService();
   const own = async () => void told.usage.set("server", await server.compartmentUsage());
   // One that is being started again leaves a gap, as a process that is away does.
   await Promise.allSettled([...questions, counters(), own()]);

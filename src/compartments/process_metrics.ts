@@ -39,15 +39,9 @@ export function readProcess(into: Metrics, readFile: ReadFile): void {
   });
 }
 
-/** CPU time of the thread that asks. */
-export function threadCpuSeconds(readFile: ReadFile): number {
-  const fields = statFields(readFile, "/proc/thread-self/stat");
-  return round((Number(fields[UTIME] ?? 0) + Number(fields[STIME] ?? 0)) / TICKS_PER_S);
-}
-
 /** The name is in parentheses and may have any character in it. */
-function statFields(readFile: ReadFile, path = "/proc/self/stat"): string[] {
-  const stat = readFile(path) ?? "";
+function statFields(readFile: ReadFile): string[] {
+  const stat = readFile("/proc/self/stat") ?? "";
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 

@@ -1,13 +1,14 @@
 /** Every RPC of the CRI's image service, a row each. */
 import { invalidArgument } from "../base/errors.ts";
 import type { ImageServiceDefinition, ImageSpec } from "../gen/cri/v1/api.ts";
-import { listImages } from "../images/list.ts";
+import { imageEntries, listImages } from "../images/list.ts";
 import { type ImagePuller, toRegistryAuth } from "../images/puller.ts";
 import { type RemoveDeps, removeImage } from "../images/remove.ts";
 import { imageStatus, type StatusDeps } from "../images/status.ts";
 import type { ImageStore } from "../images/store.ts";
 import type { ImageUsage } from "../images/usage.ts";
 import { runtimeFor, type Settings } from "../state/settings.ts";
+import { inMessages } from "./entries.ts";
 import type { Handlers } from "./service_definition.ts";
 import { checkNoNul } from "./validate/fields.ts";
 
@@ -20,10 +21,8 @@ export interface ImageDeps extends RemoveDeps, StatusDeps {
 
 export function imageService(deps: ImageDeps): Handlers<typeof ImageServiceDefinition> {
   return {
-    listImages: ({ filter }) => ({ images: listImages(deps, filter) }),
-    streamImages: async function* ({ filter }) {
-      yield await Promise.resolve({ images: listImages(deps, filter) });
-    },
+    listImages: ({ filter }) => listImages(deps, filter),
+    streamImages: ({ filter }) => inMessages(imageEntries(deps, filter)),
     imageStatus: ({ image, verbose }, signal) =>
       imageStatus(deps, { image: nameOf(image), verbose }, signal),
     pullImage: async ({ image, auth }, signal) => {

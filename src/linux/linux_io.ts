@@ -68,8 +68,6 @@ export interface LinuxIo {
   unwatch(fd: number): void;
   /** Nanoseconds since the epoch. */
   nowNs(): bigint;
-  /** CPU time that this thread has used. */
-  threadCpuSeconds(): number;
   /** "ENOSPC (no space left)". */
   errnoText(errno: number): string;
   /** Ends the waiting; nothing is watched any more. */
@@ -77,7 +75,6 @@ export interface LinuxIo {
 }
 
 const CLOCK_REALTIME = 0;
-const CLOCK_THREAD_CPUTIME_ID = 3;
 const NS_PER_S = 1_000_000_000n;
 
 /**
@@ -96,8 +93,8 @@ export function linuxIoOn(libc: IoLibc): LinuxIo {
   const poller = new Poller(libc);
   const appender = new Appender(libc);
   const time = new BigUint64Array(2);
-  const clock = (id: number) => {
-    libc.clock_gettime(id, time);
+  const nowNs = () => {
+    libc.clock_gettime(CLOCK_REALTIME, time);
     return (time[0] ?? 0n) * NS_PER_S + (time[1] ?? 0n);
   };
   return {
@@ -121,8 +118,7 @@ export function linuxIoOn(libc: IoLibc): LinuxIo {
     watchWritable: (fd, listener) => poller.add(fd, listener, "write"),
     watchAgain: (fd) => poller.arm(fd),
     unwatch: (fd) => poller.remove(fd),
-    nowNs: () => clock(CLOCK_REALTIME),
-    threadCpuSeconds: () => Number(clock(CLOCK_THREAD_CPUTIME_ID)) / Number(NS_PER_S),
+    nowNs,
     errnoText,
     close: () => poller.close(),
   };

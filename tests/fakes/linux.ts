@@ -361,10 +361,6 @@ export class FakeLinuxIo implements LinuxIo {
     return "lost";
   }
 
-  threadCpuSeconds(): number {
-    return 0;
-  }
-
   nowNs(): bigint {
     return this.timeNs;
   }

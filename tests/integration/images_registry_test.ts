@@ -1,6 +1,6 @@
 /** Images from Debian's docker-registry into a real containerd, and what the CRI tells of them. */
 import assert from "node:assert/strict";
-import { listImages } from "../../src/images/list.ts";
+import { toCriImage } from "../../src/images/cri_image.ts";
 import { imageStatus } from "../../src/images/status.ts";
 import { pushImage } from "../fakes/registry.ts";
 import { busyboxFiles, testImage, testIndex } from "../fakes/test_image.ts";
@@ -62,7 +62,7 @@ Deno.test({
       assert.deepEqual(again.repoTags, [`${name}:1`, `${name}:2`]);
       assert.equal(again.repoDigests.length, 2);
 
-      const cri = listImages({ store }, undefined).find(({ id }) => id === image.id);
+      const cri = store.list().map(toCriImage).find(({ id }) => id === image.id);
       assert.equal(cri?.username, "www-data");
       assert.equal(cri.uid, undefined);
       assert(cri.size > 0n);
