@@ -1,4 +1,5 @@
 /** A long piece of work made of named stages, each with its undo beside it. */
+import { passFailPoint } from "./fail_point.ts";
 import { elapsedMs, logger } from "./log.ts";
 import { Undo } from "./undo.ts";
 
@@ -49,7 +50,10 @@ export class Operation {
       });
     }, SLOW_STAGE_MS);
     try {
-      return await work();
+      await passFailPoint("before", name);
+      const result = await work();
+      await passFailPoint("after", name);
+      return result;
     } finally {
       clearInterval(watchdog);
       this.#stages.delete(name);

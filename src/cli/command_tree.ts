@@ -27,7 +27,7 @@ export function commandTree(command: Command, path = ""): CommandNode {
     path,
     meaning: command.description(),
     args: command.registeredArguments.map(written).join(" "),
-    options: [...command.options.map(optionNode), HELP],
+    options: [...command.options.filter(({ hidden }) => !hidden).map(optionNode), HELP],
     commands: command.commands.map((sub) => commandTree(sub, `${path} ${sub.name()}`.trim())),
   };
 }

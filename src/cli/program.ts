@@ -1,5 +1,5 @@
 /** The commands, their flags and their help. Each loads its own module when it is called. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { CommandNode } from "./command_tree.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../base/log_format.ts";
 import { addNodeCommands } from "./node_commands.ts";
@@ -101,8 +101,8 @@ function addTexts(program: Command, report: Report): void {
 /** Its help and its errors; the daemon itself is started by main.ts without coming here. */
 function addServe(program: Command, report: Report): void {
   const serve = program.command("serve").description("run the daemon");
-  for (const { flag, argument, meaning } of SERVE_FLAGS) {
-    serve.option(`${flag} <${argument}>`, meaning);
+  for (const { flag, argument, meaning, isHidden } of SERVE_FLAGS) {
+    serve.addOption(new Option(`${flag} <${argument}>`, meaning).hideHelp(isHidden ?? false));
   }
   serve.addHelpText(
     "after",

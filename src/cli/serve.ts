@@ -1,4 +1,5 @@
 /** `cri-containerd serve`: the daemon. */
+import { parseFailPoint } from "../base/fail_point.ts";
 import { logger } from "../base/log.ts";
 import { configureLogging } from "../base/logging.ts";
 import { formatProblem } from "../config/check.ts";
@@ -22,13 +23,14 @@ export async function serve(flags: ServeFlags): Promise<number> {
   }
   await runSupervisor({
     config,
+    ...(flags.failPoint === undefined ? {} : { failPoint: parseFailPoint(flags.failPoint) }),
     configPath: files.join(", ") || `defaults (no ${DEFAULT_CONFIG_PATH})`,
   });
   return 0;
 }
 
 function configSources(flags: ServeFlags): ConfigSources {
-  const { config: path, logLevel, logFormat, ...folders } = flags;
+  const { config: path, logLevel, logFormat, failPoint: _forTests, ...folders } = flags;
   const log = {
     ...(logLevel === undefined ? {} : { level: logLevel }),
     ...(logFormat === undefined ? {} : { format: logFormat }),

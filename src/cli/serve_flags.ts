@@ -7,6 +7,7 @@ export interface ServeFlags {
   root?: string;
   state?: string;
   listen?: string;
+  failPoint?: string;
 }
 
 /** Each flag with its argument's name and its meaning, for help as well. */
@@ -15,6 +16,7 @@ export const SERVE_FLAGS: readonly {
   flag: string;
   argument: string;
   meaning: string;
+  isHidden?: boolean;
 }[] = [
   {
     name: "config",
@@ -27,6 +29,13 @@ export const SERVE_FLAGS: readonly {
   { name: "root", flag: "--root", argument: "DIR", meaning: "instead of root" },
   { name: "state", flag: "--state", argument: "DIR", meaning: "instead of state" },
   { name: "listen", flag: "--listen", argument: "SOCKET", meaning: "instead of listen" },
+  {
+    name: "failPoint",
+    flag: "--fail-point",
+    argument: "POINT",
+    meaning: 'for tests: a stage that fails, such as "error after attach the network"',
+    isHidden: true,
+  },
 ];
 
 /** The flags; undefined when they aren't understood, for commander to say why. */

@@ -1,5 +1,6 @@
 /** How a compartment comes up, tells that it lives, and stops: its talk with the supervisor. */
 import { CriError } from "../base/errors.ts";
+import { type FailPoint, setFailPoint } from "../base/fail_point.ts";
 import { logger } from "../base/log.ts";
 import { configureLogging, type LogFormat, setLogLevel } from "../base/logging.ts";
 import type { Config } from "../config/table.ts";
@@ -32,6 +33,7 @@ export type SupervisorMessage<C = Config> =
     features: ReadonlyMap<string, RuntimeFeatures>;
     ports: Partial<Record<CompartmentName, MessagePort>>;
     log: LogSettings;
+    failPoint?: FailPoint | undefined;
   }
   /** With `drain` the old compartment lives on until the calls that it has are answered. */
   | { kind: "peer"; name: CompartmentName; port: MessagePort; drain: boolean }
@@ -108,6 +110,7 @@ export function runCompartment<C>(o: {
   const start = async (message: SupervisorMessage<C> & { kind: "start" }) => {
     try {
       o.configureLogging(message.log);
+      setFailPoint(message.failPoint);
       for (const peer of COMPARTMENTS) {
         const port = message.ports[peer];
         if (port !== undefined) peers[peer].replace(port);

@@ -1,4 +1,5 @@
 /** The four compartments together: started at once, wired, started again when one goes down. */
+import type { FailPoint } from "../base/fail_point.ts";
 import { logger } from "../base/log.ts";
 import { type CompartmentName, COMPARTMENTS, type LogSettings } from "../compartments/start.ts";
 import type { Config } from "../config/table.ts";
@@ -28,6 +29,7 @@ export interface CompartmentsOptions {
   plugins: readonly string[];
   features: FoundFeatures;
   log: LogSettings;
+  failPoint?: FailPoint;
   /** Tests put compartments of their own here. */
   entries?: Readonly<Record<CompartmentName, URL>>;
   watching?: Watching;
@@ -38,6 +40,7 @@ export class Compartments {
   readonly #features: FoundFeatures;
   readonly #entries: Readonly<Record<CompartmentName, URL>>;
   readonly #watching: Watching;
+  readonly #failPoint: FailPoint | undefined;
   readonly #stopping = new AbortController();
   readonly #current = new Map<CompartmentName, Compartment>();
   readonly #backoffs = new Map<CompartmentName, Backoff>();
@@ -53,6 +56,7 @@ export class Compartments {
     this.#watching = o.watching ?? WATCHING;
     this.#permissions = computePermissions(o.config, o.plugins);
     this.#log = o.log;
+    this.#failPoint = o.failPoint;
     this.#wiring = new Wiring((to, { name, port, drain }) => {
       const compartment = this.#current.get(to);
       if (compartment === undefined || compartment.isDown) return false;
@@ -133,6 +137,7 @@ export class Compartments {
       features: this.#features,
       ports: this.#wiring.take(name),
       log: this.#log,
+      failPoint: this.#failPoint,
     });
   }
 

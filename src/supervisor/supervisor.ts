@@ -2,6 +2,7 @@
  * The daemon's main thread: it reads no input but the config, holds what the compartments need
  * together so that it can start them again, and gives up the rest.
  */
+import type { FailPoint } from "../base/fail_point.ts";
 import { logger } from "../base/log.ts";
 import { resolveLogFormat } from "../base/logging.ts";
 import { settled } from "../base/settled.ts";
@@ -26,6 +27,8 @@ export interface SupervisorOptions {
   configPath: string;
   /** Aborted when the daemon is told to stop while it starts. */
   signal?: AbortSignal;
+  /** For tests. */
+  failPoint?: FailPoint;
   /** Called when SIGUSR1 asks for another level: sets that of the main thread. */
   setLogLevel?: (level: string) => void;
   /** Tests put compartments of their own and shorter times here. */

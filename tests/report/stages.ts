@@ -15,7 +15,10 @@ export interface Stage {
 }
 
 /** Folders of tests that have stages of their own, or hold no tests. */
-const SPECIAL = ["check", "contract", "integration", "security", "chaos", "crictl", "fixtures"];
+const SPECIAL = [
+  ...["check", "contract", "integration", "security", "crictl", "failpoints"],
+  ...["chaos", "kubelet", "fixtures"],
+];
 
 /** All stages, or with a reason in place of what can't run on this machine. */
 export async function stages(): Promise<Stage[]> {
@@ -45,6 +48,9 @@ export async function stages(): Promise<Stage[]> {
       tools: ["crictl"],
       ...go,
     },
+    tests("failpoints", "each stage fails once and the daemon dies once there", [
+      "tests/failpoints",
+    ]),
     {
       ...conformance("conformance", "critest, on the containerd of this machine", "1.6"),
       ...suite,

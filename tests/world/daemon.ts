@@ -45,8 +45,8 @@ export interface Daemon extends AsyncDisposable {
   readonly cgroupParent: string;
   readonly network: PodNetwork;
   readonly pid: number;
-  /** Starts it and waits until it has found its pods. */
-  start(): Promise<void>;
+  /** Starts it, with some more flags, and waits until it has found its pods. */
+  start(...flags: string[]): Promise<void>;
   /** Ends it and waits for its end. */
   stop(signal?: Deno.Signal): Promise<void>;
   /** What it has logged so far, of all its lives. */
@@ -134,7 +134,7 @@ ${options.config ?? ""}`;
     return this.#child.pid;
   }
 
-  async start(): Promise<void> {
+  async start(...flags: string[]): Promise<void> {
     const before = await this.log();
     const command = this.options.command ?? [PROGRAM, ...PROGRAM_ARGS];
     // A shell in between lets the daemon write its log itself, so that it can outlive this process.
@@ -143,6 +143,7 @@ ${options.config ?? ""}`;
         "serve",
         "--config",
         this.configFile,
+        ...flags,
       ),
       env: { NO_COLOR: "1" },
       stdin: "null",
