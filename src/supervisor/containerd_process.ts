@@ -97,7 +97,8 @@ export async function findOrphan(
   const { pid } = parsed.output;
   if (!await isOurs(pid, paths.configFile)) return undefined;
   const watch = async () => {
-    while (await isOurs(pid, paths.configFile)) {
+    // A look that fails, as without a file descriptor to spare, tells nothing: it goes on.
+    while (await isOurs(pid, paths.configFile).catch(() => true)) {
       await pause(ADOPTED_POLL_MS, signal);
       if (signal.aborted) return "the watch over it ended";
     }

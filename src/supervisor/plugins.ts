@@ -11,24 +11,32 @@ const QUIET_MS = 300;
 
 /** All executable files of the folders, by full path and in order of name. */
 export async function pluginFiles(dirs: readonly string[]): Promise<string[]> {
+  return (await look(dirs)).files;
+}
+
+/** What is found, and whether that is all: a folder may be unreadable for a moment. */
+async function look(dirs: readonly string[]): Promise<{ files: string[]; isAll: boolean }> {
   const files: string[] = [];
+  let isAll = true;
   for (const dir of dirs) {
-    for (const name of await names(dir)) {
+    const found = await names(dir);
+    isAll &&= found !== undefined;
+    for (const name of found ?? []) {
       const path = `${dir}/${name}`;
       if (await isExecutable(path)) files.push(path);
     }
   }
-  return files;
+  return { files, isAll };
 }
 
-async function names(dir: string): Promise<string[]> {
+/** None of a folder that isn't there; undefined when it can't be read. */
+async function names(dir: string): Promise<string[] | undefined> {
   try {
     return (await Array.fromAsync(Deno.readDir(dir), (entry) => entry.name)).sort();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) {
-      log.warn("Cannot read the plugin folder {dir}: {error}", { dir, error });
-    }
-    return [];
+    if (error instanceof Deno.errors.NotFound) return [];
+    log.warn("Cannot read the plugin folder {dir}: {error}", { dir, error });
+    return undefined;
   }
 }
 
@@ -57,8 +65,8 @@ export async function watchPlugins(o: {
   while (!o.signal.aborted) {
     await folderChanged(o.dirs, o.signal);
     if (o.signal.aborted) return;
-    const files = await pluginFiles(o.dirs);
-    if (files.join("\n") === known) continue;
+    const { files, isAll } = await look(o.dirs);
+    if (!isAll || files.join("\n") === known) continue;
     known = files.join("\n");
     await o.onChange(files);
   }
