@@ -1,16 +1,20 @@
 /** Pods come and go while programs are killed; when all is quiet again nothing of them is left. */
 import { ROOT } from "../check/source.ts";
 import { CriClient } from "../world/cri_client.ts";
-import { type Daemon, startDaemon } from "../world/daemon.ts";
+import type { Daemon } from "../world/daemon.ts";
 import { delay, eventually } from "../world/delay.ts";
 import { assertNothingLeft } from "../world/leftovers.ts";
+import { rssMibOf } from "../bench/usage.ts";
 import { busyboxRegistry } from "../world/requests.ts";
 import { anyOf } from "./disturbances.ts";
 import { Random } from "./random.ts";
+import { startVictim } from "./victim.ts";
 
 export interface SoakOptions {
   readonly seconds: number;
   readonly seed: number;
+  /** Nothing befalls the node: one life of the daemon, whose memory may not grow. */
+  readonly isCalm?: boolean;
   /** Told of each disturbance. */
   report(line: string): void;
 }
@@ -20,15 +24,23 @@ export interface SoakReport {
   /** Pods whose way was cut off somewhere. */
   readonly disturbed: number;
   readonly disturbances: number;
+  /** Of the daemon at half time, and when all pods are gone. */
+  readonly rssMib: readonly [number, number];
 }
 
 const WORKERS = 6;
 const CLEAN_UP_MS = 180_000;
+/** Connections of the client, and files on their way. */
+const FEW_FILES = 8;
+/** What the garbage collector may leave lying about. */
+const GROWTH = 1.15;
 
 /** @throws Error with what is left, when something is */
 export async function soak(o: SoakOptions): Promise<SoakReport> {
   await using busybox = await busyboxRegistry();
-  await using daemon = await startDaemon({ logLevel: "info" });
+  await using victim = await startVictim();
+  const { daemon } = victim;
+  const openAtFirst = await openFiles(daemon);
   using cri = new CriClient(daemon.listen);
   await cri.call("pullImage", { image: { image: busybox.image } });
   const until = Date.now() + o.seconds * 1_000;
@@ -52,15 +64,32 @@ export async function soak(o: SoakOptions): Promise<SoakReport> {
       await delay(300 + random.below(2_500));
       const { name, strike } = anyOf(random);
       o.report(name);
-      await strike(daemon, random);
+      await strike(victim, random);
       counts.disturbances++;
     }
   };
-  await Promise.all([...Array.from({ length: WORKERS }, (_, at) => worker(at)), disturber()]);
+  // It may be away at that moment, unless it is calm.
+  const halfTime = delay(o.seconds * 500).then(() => rssMibOf(daemon.pid)).catch(() => NaN);
+  const workers = Array.from({ length: WORKERS }, (_, at) => worker(at));
+  await Promise.all([...workers, o.isCalm === true ? undefined : disturber()]);
   await cleanUp(cri);
-  await assertNothingLeft(daemon);
+  // Its disk is a mount of its own.
+  await assertNothingLeft(daemon, { besides: /\/root$/ });
   await assertAuditFindsNothing(daemon);
-  return counts;
+  await eventually(
+    "no more open files than at first",
+    async () => await openFiles(daemon) <= openAtFirst + FEW_FILES,
+    CLEAN_UP_MS,
+  );
+  const rssMib = [await halfTime, await rssMibOf(daemon.pid)] as const;
+  if (o.isCalm === true && rssMib[1] > rssMib[0] * GROWTH) {
+    throw new Error(`the daemon's memory grew from ${rssMib[0]} to ${rssMib[1]} MiB`);
+  }
+  return { ...counts, rssMib };
+}
+
+async function openFiles({ pid }: Daemon): Promise<number> {
+  return (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length;
 }
 
 /** A pod with a container, most of the way or all of it. */
