@@ -50,6 +50,7 @@ compartmentMain("server", async (start): Promise<Running> => {
   const options = { gate, calls };
   const server = await serveCri({
     listen: start.config.listen,
+    gid: start.config.cri.socket_gid,
     services: [
       toService(RuntimeServiceDefinition, runtimeService(parts.deps), options),
       toService(ImageServiceDefinition, imageService(parts.imageDeps), options),

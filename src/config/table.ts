@@ -280,6 +280,13 @@ export const TABLE = section("", {
       max: 256,
       meaning: "The largest request that is accepted, in MiB.",
     }),
+    socket_gid: integer({
+      default: 0,
+      min: 0,
+      max: 4_294_967_294,
+      meaning:
+        "The group that may connect beside root. Whoever may, runs what they like on the node.",
+    }),
   }),
 });
 

@@ -23,6 +23,7 @@ async function withServer(
   const listen = `${dir}/cri.sock`;
   const server = await serveCri({
     listen,
+    gid: 0,
     services: [service],
     calls,
     maxMessageBytes: MIB,

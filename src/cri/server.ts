@@ -8,7 +8,7 @@ import type { Service } from "./service_definition.ts";
 
 const log = logger("cri");
 
-/** Root and its group may call us: who can, runs what they like on the node. */
+/** Root and a group may call us: who can, runs what they like on the node. */
 const SOCKET_MODE = 0o660;
 
 /** Calls in progress get so long to end by themselves when the daemon stops: most pods start in it. */
@@ -28,6 +28,8 @@ export interface CriServer {
 export interface CriServerOptions {
   /** Path of the unix socket; a socket left there by a daemon that is gone is replaced. */
   readonly listen: string;
+  /** The group of the socket. */
+  readonly gid: number;
   readonly services: readonly Service[];
   /** Those of the services. */
   readonly calls: CallsInProgress;
@@ -38,7 +40,7 @@ export interface CriServerOptions {
 
 /** @throws CriError unavailable when the socket can't be bound */
 export async function serveCri(options: CriServerOptions): Promise<CriServer> {
-  const { listen, services, calls, maxMessageBytes } = options;
+  const { listen, gid, services, calls, maxMessageBytes } = options;
   const server = new Server({
     "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": maxMessageBytes,
@@ -51,6 +53,8 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
   await removeStaleSocket(listen);
   await bind(server, listen);
   options.onListening();
+  // Until then nobody but root may connect.
+  if (gid !== 0) await Deno.chown(listen, 0, gid);
   await Deno.chmod(listen, SOCKET_MODE);
   log.info("The CRI is served on {listen}", { listen });
   return { stop: () => stop(server, calls) };
