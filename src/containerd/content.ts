@@ -5,12 +5,12 @@ import {
   type Info as WireInfo,
 } from "../gen/containerd/services/content/v1/content.ts";
 import type { CallOptions, Calls } from "./channel.ts";
-import { type NewContent, writeContent } from "./content_write.ts";
+import { type NewContent, type Source, writeContent } from "./content_write.ts";
 import { LIST_TIMEOUT_MS, NO_TIMEOUT, quoted, rpc } from "./rpc.ts";
 import { pause } from "../base/pause.ts";
 import { toNs } from "./types.ts";
 
-export type { NewContent } from "./content_write.ts";
+export type { NewContent, Source } from "./content_write.ts";
 
 export interface ContentInfo {
   digest: string;
@@ -50,7 +50,7 @@ export interface Content {
    * @throws unavailable when another writer held the ref for a minute, or the source ended too
    *   early; what was stored stays for the next try
    */
-  write(content: NewContent, source: AsyncIterable<Uint8Array>, o?: CallOptions): Promise<void>;
+  write(content: NewContent, source: Source, o?: CallOptions): Promise<void>;
   status(ref: string, o?: CallOptions): Promise<IngestStatus>;
   abort(ref: string, o?: CallOptions): Promise<void>;
   delete(digest: string, o?: CallOptions): Promise<void>;

@@ -5,6 +5,7 @@
  * 3. COMMIT sends the last piece, checks size and digest and makes the blob visible
  */
 import { CriError, isKind } from "../base/errors.ts";
+import type { Buffer } from "node:buffer";
 import {
   ContentDefinition,
   type WriteContentRequest,
@@ -12,8 +13,8 @@ import {
 } from "../gen/containerd/services/content/v1/content.ts";
 import type { BidiCall, CallOptions, Calls } from "./channel.ts";
 import { pause } from "../base/pause.ts";
-import { piecesOf } from "./pieces.ts";
-import { NO_TIMEOUT, quoted, rpc } from "./rpc.ts";
+import { NO_TIMEOUT, quoted, type Rpc, rpc } from "./rpc.ts";
+import { inTurn, messagesOf, WriteMessage } from "./write_message.ts";
 
 export interface NewContent {
   /** Names the write; two writers of the same ref wait for each other. */
@@ -23,25 +24,34 @@ export interface NewContent {
   /** 0n when not known. */
   sizeBytes: bigint;
   labels: Map<string, string>;
-  /** Where in the blob the source begins, as `status(ref)` told; 0n if left out. */
-  offset?: bigint;
 }
+
+/** A blob's bytes, or what gives them from that offset on: what is before it is stored already. */
+export type Source = AsyncIterable<Uint8Array> | ((offset: bigint) => AsyncIterable<Uint8Array>);
 
 export interface ContentWrite {
   channel: Calls;
   content: NewContent;
-  source: AsyncIterable<Uint8Array>;
+  source: Source;
   options: CallOptions;
   setLabels(digest: string, labels: Map<string, string>, o?: CallOptions): Promise<void>;
   abort(ref: string, o?: CallOptions): Promise<void>;
 }
 
-type WriteCall = BidiCall<WriteContentRequest, WriteContentResponse>;
+/** What goes out is encoded where it is put together. */
+interface Outgoing {
+  readonly digest: string;
+  readonly bytes: Buffer;
+}
+
+type WriteCall = BidiCall<Outgoing, WriteContentResponse>;
 
 /** Size of one message: larger ones gain nothing, smaller ones cost a round trip more often. */
 export const PIECE_BYTES = 512 * 1024;
 /** Pieces sent and not acknowledged; with copies on the way this bounds a write to a few MiB. */
 const WINDOW = 3;
+/** One that fills, one that is held back, and those not acknowledged. */
+const IN_USE = WINDOW + 2;
 /** How long another writer may hold the ref. */
 const LOCK_WAIT_MS = 60_000;
 /** The first wait for it, doubled up to half a second. */
@@ -53,10 +63,16 @@ const STAT = 0;
 const WRITE = 1;
 const COMMIT = 2;
 
-const WRITE_STREAM = rpc(ContentDefinition, ContentDefinition.methods.write, {
-  action: (r) => `write content ${quoted(r.expected)}`,
+const { decode, ...WRITE_RPC } = rpc(ContentDefinition, ContentDefinition.methods.write, {
+  action: () => "",
   timeoutMs: NO_TIMEOUT,
 });
+const WRITE_STREAM: Rpc<Outgoing, WriteContentResponse> = {
+  ...WRITE_RPC,
+  decode,
+  action: ({ digest }) => `write content ${quoted(digest)}`,
+  encode: ({ bytes }) => bytes,
+};
 
 /** See {@link Content.write}. */
 export async function writeContent(w: ContentWrite): Promise<void> {
@@ -88,7 +104,9 @@ async function discard(w: ContentWrite): Promise<void> {
 async function open(w: ContentWrite): Promise<{ call: WriteCall; stored: bigint }> {
   const until = Date.now() + LOCK_WAIT_MS;
   for (let waitMs = LOCK_RETRY_MS;; waitMs = Math.min(2 * waitMs, 500)) {
-    const call = w.channel.bidi(WRITE_STREAM, request(w.content, STAT), w.options);
+    const { digest } = w.content;
+    const bytes = new WriteMessage(0).encode(request(w.content, STAT));
+    const call = w.channel.bidi(WRITE_STREAM, { digest, bytes }, w.options);
     try {
       return { call, stored: (await call.receive(ACK_TIMEOUT_MS)).offset };
     } catch (error) {
@@ -102,52 +120,37 @@ async function open(w: ContentWrite): Promise<{ call: WriteCall; stored: bigint 
 
 async function send(w: ContentWrite, call: WriteCall, stored: bigint): Promise<void> {
   const { content } = w;
+  const { digest, sizeBytes, labels } = content;
   let offset = stored;
   let unacknowledged = 0;
-  let last: Uint8Array = new Uint8Array(0);
-  if (content.sizeBytes === 0n || stored < content.sizeBytes) {
-    for await (const piece of piecesOf(beyond(w, stored), PIECE_BYTES, inTurn())) {
+  let last: WriteMessage | undefined;
+  if (sizeBytes === 0n || stored < sizeBytes) {
+    const isSmall = sizeBytes > 0n && sizeBytes < BigInt(PIECE_BYTES);
+    const next = inTurn(IN_USE, isSmall ? Number(sizeBytes) : PIECE_BYTES);
+    for await (const message of messagesOf(beyond(w, stored), next)) {
       // Held back by one, so that the last piece goes with the commit and saves a round trip.
-      if (last.length > 0) {
-        call.send({ ...request(content, WRITE), offset, data: last });
+      if (last !== undefined) {
+        call.send({ digest, bytes: last.encode({ ...request(content, WRITE), offset }) });
         offset += BigInt(last.length);
         if (++unacknowledged >= WINDOW) {
           await call.receive(ACK_TIMEOUT_MS);
           unacknowledged--;
         }
       }
-      last = piece;
+      last = message;
     }
   }
+  last ??= new WriteMessage(0);
   checkSize(content, offset + BigInt(last.length));
-  const labels = content.labels;
-  call.send({ ...request(content, COMMIT), offset, data: last, labels });
+  call.send({ digest, bytes: last.encode({ ...request(content, COMMIT), offset, labels }) });
   for (let answers = unacknowledged + 1; answers > 0; answers--) await call.receive(ACK_TIMEOUT_MS);
-}
-
-/**
- * Two pieces in turn: one is held back while the other fills, and sending copies. A new one for each
- * would make as much garbage as there is content.
- */
-function inTurn(): (size: number) => Uint8Array {
-  const pieces: Uint8Array[] = [];
-  let turn = 0;
-  return (size) => pieces[turn++ % 2] ??= new Uint8Array(size);
 }
 
 /** The source without what is stored already, and never more of it than the blob may have. */
 async function* beyond(w: ContentWrite, stored: bigint): AsyncGenerator<Uint8Array> {
-  const { content } = w;
-  let at = content.offset ?? 0n;
-  if (at > stored) {
-    throw new CriError(
-      "failedPrecondition",
-      `Cannot write content ${
-        quoted(content.digest)
-      }: ${stored} bytes are stored, and the source begins at ${at}`,
-    );
-  }
-  for await (const chunk of w.source) {
+  const { content, source } = w;
+  let at = typeof source === "function" ? stored : 0n;
+  for await (const chunk of typeof source === "function" ? source(stored) : source) {
     const end = at + BigInt(chunk.length);
     if (content.sizeBytes > 0n && end > content.sizeBytes) {
       throw new CriError(
@@ -172,14 +175,16 @@ function checkSize(content: NewContent, written: bigint): void {
   );
 }
 
-function request(content: NewContent, action: 0 | 1 | 2): WriteContentRequest {
+function request(
+  content: NewContent,
+  action: 0 | 1 | 2,
+): Omit<WriteContentRequest, "data"> {
   return {
     action,
     ref: content.ref,
     total: content.sizeBytes,
     expected: content.digest,
     offset: 0n,
-    data: new Uint8Array(0),
     labels: new Map(),
   };
 }

@@ -1,7 +1,6 @@
 /** Putting content into containerd's store, for pulls and imports alike. */
 import { createHash } from "node:crypto";
 import { newId } from "../base/id.ts";
-import { unlessGone } from "../base/gone.ts";
 import { isKind } from "../base/errors.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
 import type { CallOptions } from "../containerd/client.ts";
@@ -59,15 +58,11 @@ export async function storeBlob(transfer: Transfer, blob: NewBlob): Promise<void
     const existing = await labelsOf(transfer, digest);
     const labels = blob.labels(existing ?? new Map());
     const ref = `cri-containerd-${digest}`;
-    const offset = existing === undefined ? await storedBytes(transfer, ref) : 0n;
-    const source = failing(blob.source(offset));
+    const source = failing((offset) => blob.source(offset));
     try {
       // Also for what is there already: it gets the lease and the labels.
-      await content.write(
-        { ref, digest, sizeBytes, labels, offset },
-        source.bytes,
-        callOptions(transfer),
-      );
+      const named = { ref, digest, sizeBytes, labels };
+      await content.write(named, source.bytes, callOptions(transfer));
     } catch (error) {
       throw source.error() ?? error;
     }
@@ -90,7 +85,7 @@ export async function storeUnnamed(
   }
   const sizeBytes = BigInt(size);
   const ref = `cri-containerd-import-${newId().slice(0, 16)}`;
-  const source = failing(hashed());
+  const source = failing(hashed);
   try {
     const unnamed = { ref, digest: "", sizeBytes, labels: new Map() };
     await content.write(unnamed, source.bytes, callOptions(transfer));
@@ -136,28 +131,19 @@ async function labelsOf(
   }
 }
 
-/** What a write that was killed has left. */
-async function storedBytes(transfer: Transfer, ref: string): Promise<bigint> {
-  let stored = 0n;
-  await unlessGone((async () => {
-    stored = (await transfer.deps.content.status(ref, { signal: transfer.signal })).offset;
-  })());
-  return stored;
-}
-
 /** The source's own error says more than that of the write that it ended. */
-function failing(bytes: AsyncIterable<Uint8Array>): {
-  bytes: AsyncIterable<Uint8Array>;
+function failing(bytes: (offset: bigint) => AsyncIterable<Uint8Array>): {
+  bytes(offset: bigint): AsyncIterable<Uint8Array>;
   error(): unknown;
 } {
   let failure: unknown;
-  async function* watched(): AsyncGenerator<Uint8Array> {
+  async function* watched(offset: bigint): AsyncGenerator<Uint8Array> {
     try {
-      yield* bytes;
+      yield* bytes(offset);
     } catch (error) {
       failure = error;
       throw error;
     }
   }
-  return { bytes: watched(), error: () => failure };
+  return { bytes: watched, error: () => failure };
 }

@@ -2,6 +2,8 @@
 import { type Asked, RegistryError, unreachable } from "./errors.ts";
 import type { Timing } from "./timing.ts";
 
+const CHUNK_BYTES = 256 * 1024;
+
 /** An answer whose body hasn't been read. Read it or cancel it. */
 export interface Answer {
   readonly status: number;
@@ -22,14 +24,14 @@ export interface Answer {
  */
 export async function* chunksOf(answer: Answer, timing: Timing): AsyncGenerator<Uint8Array> {
   if (answer.body === null) return;
-  const reader = answer.body.getReader();
+  const reader = readerOf(answer.body);
   const watch = new StallWatch(answer, timing);
   try {
     while (true) {
       watch.wait();
       const { done, value } = await reader.read();
-      watch.got(value?.length ?? 0);
       if (done) return;
+      watch.got(value.length);
       yield value;
     }
   } catch (error) {
@@ -39,6 +41,26 @@ export async function* chunksOf(answer: Answer, timing: Timing): AsyncGenerator<
     watch.stop();
     reader.cancel().catch(() => {});
   }
+}
+
+/** Few large chunks, where the body can be read so: fetch()'s can, and costs half as much then. */
+function readerOf(body: ReadableStream<Uint8Array>): {
+  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
+  cancel(): Promise<void>;
+} {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    return body.getReader();
+  }
+  return {
+    read: async () => {
+      const { done, value } = await reader.read(new Uint8Array(CHUNK_BYTES));
+      return done || value === undefined ? { done: true } : { done, value };
+    },
+    cancel: () => reader.cancel(),
+  };
 }
 
 /** The whole body. @throws RegistryError when it is larger than `maxBytes` */

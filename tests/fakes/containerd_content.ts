@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { CriError, notFound } from "../../src/base/errors.ts";
-import type { Content, NewContent } from "../../src/containerd/content.ts";
+import type { Content, NewContent, Source } from "../../src/containerd/content.ts";
 import { callAborted } from "../../src/containerd/errors.ts";
 import type { Diff } from "../../src/containerd/diff.ts";
 import { type Blob, type FakeWorld, setOrDelete } from "./containerd_world.ts";
@@ -68,15 +68,15 @@ async function gather(
   world: FakeWorld,
   { content, source, signal }: {
     content: NewContent;
-    source: AsyncIterable<Uint8Array>;
+    source: Source;
     signal: AbortSignal | undefined;
   },
 ): Promise<Uint8Array> {
   let stored = world.ingests.get(content.ref) ?? new Uint8Array(0);
   world.ingests.set(content.ref, stored);
-  let at = Number(content.offset ?? 0n);
-  if (at > stored.length) throw new CriError("failedPrecondition", "the source begins too late");
-  for await (const chunk of source) {
+  const isAsked = typeof source === "function";
+  let at = isAsked ? stored.length : 0;
+  for await (const chunk of isAsked ? source(BigInt(stored.length)) : source) {
     if (signal?.aborted === true) throw callAborted("content.write", signal);
     const skip = Math.max(0, stored.length - at);
     at += chunk.length;

@@ -1,5 +1,6 @@
 /** Registries that misbehave, and what must never reach them. */
 import assert from "node:assert/strict";
+import type { Source } from "../../src/containerd/content.ts";
 import { registryService } from "../../src/images/serve.ts";
 import { failure, FakeRegistry } from "../fakes/registry.ts";
 import { blob, sha256, testIndex } from "../fakes/test_image.ts";
@@ -313,12 +314,13 @@ Deno.test("time that storing and unpacking take is not held against the registry
   await using registry = new FakeRegistry();
   const content = crypto.getRandomValues(new Uint8Array(60_000));
   registry.addImage("slow:1", uniqueImage({ layers: [[{ path: "a", content }]] }));
-  async function* slowly(source: AsyncIterable<Uint8Array>) {
-    for await (const piece of source) {
-      yield piece;
-      await delay(HURRIED.stallMs * 1.5);
-    }
-  }
+  const slowly = (source: Source) =>
+    async function* (offset: bigint): AsyncGenerator<Uint8Array> {
+      for await (const piece of typeof source === "function" ? source(offset) : source) {
+        yield piece;
+        await delay(HURRIED.stallMs * 1.5);
+      }
+    };
   const service = registryService({
     ...world.deps,
     content: {
