@@ -11,6 +11,7 @@ import { floor } from "./sections/floor.ts";
 import { logs } from "./sections/logs.ts";
 import type { SectionName } from "./sections/names.ts";
 import { pods } from "./sections/pods.ts";
+import { pull } from "./sections/pull.ts";
 import { reads } from "./sections/reads.ts";
 import { recovery } from "./sections/recovery.ts";
 import type { Section } from "./sections/section.ts";
@@ -30,6 +31,7 @@ const SECTIONS: Readonly<Record<SectionName, Section>> = {
   steady,
   streams,
   logs,
+  pull,
   startup,
   recovery,
   floor,

@@ -47,6 +47,8 @@ export const BUILT: Node = {
 /** A server with what is below it. */
 export interface Side extends AsyncDisposable {
   readonly socket: string;
+  /** Socket of its containerd; "" when it isn't known. */
+  readonly containerd: string;
   /** What the client needs to know for pods. */
   readonly flags: Flags;
   /** CPU time so far of the server and its containerd. */
@@ -85,6 +87,7 @@ export async function startOurs(
   const flags = flagsOf({ ...daemon, socket: daemon.listen });
   return {
     socket: daemon.listen,
+    containerd: containerd.address,
     flags,
     daemon,
     network: daemon.network,
@@ -126,6 +129,7 @@ export async function startBuiltIn(node: Node): Promise<Side> {
   const cgroupParent = `/cri-bench-${dir.slice(-6)}`;
   const side: Side = {
     socket,
+    containerd: socket,
     flags: flagsOf({ socket, logDir: `${dir}/pods`, cgroupParent }),
     cpuMs: () => cpuMsOf(containerd.pid),
     rssMib: () => rssMibOf(containerd.pid),
@@ -150,6 +154,7 @@ export async function startBuiltIn(node: Node): Promise<Side> {
 export function givenSide(socket: string): Side {
   return {
     socket,
+    containerd: "",
     flags: flagsOf({ socket, logDir: "/var/log/pods/bench", cgroupParent: "/cri-bench" }),
     cpuMs: () => Promise.resolve(NaN),
     rssMib: () => Promise.resolve(NaN),

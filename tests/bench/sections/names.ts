@@ -7,6 +7,7 @@ export const SECTION_NAMES = [
   "steady",
   "streams",
   "logs",
+  "pull",
   "startup",
   "recovery",
   "floor",
