@@ -1,6 +1,7 @@
 /** `./dev bench`: this daemon beside containerd's own CRI, on one machine in one run. */
 import { print, printError } from "../../src/cli/output.ts";
 import { buildClient, interruptClients } from "./client.ts";
+import { regressions } from "./compare.ts";
 import { type Chapters, writeChapters } from "./document.ts";
 import { describeMachine } from "./machine.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
@@ -70,7 +71,9 @@ async function measure(
   node: Node,
   { options, machine }: { options: Options; machine: readonly string[] },
 ): Promise<void> {
-  const { sections, against, rounds, json, write } = options;
+  const { sections, against, rounds, json, write, compare } = options;
+  // Read first: --write may be about to replace it.
+  const before: Chapters = compare === "" ? {} : JSON.parse(await Deno.readTextFile(compare));
   const note = noteOn();
   note("starting both sides");
   await using ours = await startOurs(node);
@@ -91,6 +94,10 @@ async function measure(
     if (json !== "") await Deno.writeTextFile(json, JSON.stringify(chapters, undefined, 2));
     if (write) await writeChapters(chapters);
   }
+  if (compare === "") return;
+  const worse = regressions(before, chapters);
+  for (const line of worse) print(`worse than in ${compare}: ${line}\n`);
+  if (worse.length === 0) print(`nothing is worse than in ${compare} by more than rounds differ\n`);
 }
 
 /** Says on a terminal what is under way, in a line that the next one replaces. */

@@ -16,7 +16,12 @@ export interface Options {
   readonly json: string;
   /** Whether docs/performance.md is written anew. */
   readonly write: boolean;
+  /** An earlier run's numbers to compare with; "" compares with nothing. */
+  readonly compare: string;
 }
+
+const QUICK_SECTIONS = ["pods", "streams"] as const satisfies SectionName[];
+const QUICK_ROUNDS = 2;
 
 export const HELP = `Usage: ./dev bench [SECTION…] [OPTION…]
        ./dev bench trace [FILE]
@@ -29,6 +34,8 @@ trace writes one pod's start and stop as a timeline for chrome://tracing or Perf
   --containerd 1.6|2.3  the containerd on PATH (1.6), or a build of 2.3 with its runc and plugins
   --rounds N            N pairs of rounds
   --json FILE           leave the numbers of all rounds there
+  --quick               what takes a minute or two: pods and streams, two pairs of rounds each
+  --compare FILE        say what is worse than FILE's numbers, which --json or --write left
   --write               put the sections measured into docs/performance.md and .json
 `;
 
@@ -43,28 +50,32 @@ export function parseOptions(args: readonly string[]): Options | "help" {
       rounds: { type: "string", default: "0" },
       json: { type: "string", default: "" },
       write: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      compare: { type: "string", default: "" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return "help";
-  const rounds = Number(values.rounds);
+  const rounds = Number(values.quick && values.rounds === "0" ? QUICK_ROUNDS : values.rounds);
   if (!Number.isInteger(rounds) || rounds < 0) {
     throw new Error(`--rounds ${values.rounds} is no whole number`);
   }
-  const { containerd, against, json, write } = values;
+  const { containerd, against, json, write, compare } = values;
   if (containerd !== "1.6" && containerd !== "2.3") {
     throw new Error(`--containerd ${containerd}: there are 1.6 and 2.3`);
   }
   const trace = positionals[0] === TRACE;
-  const sections = trace ? [] : positionals.map(sectionName);
+  const chosen = trace ? [] : positionals.map(sectionName);
+  const usual = values.quick ? QUICK_SECTIONS : SECTION_NAMES;
   return {
-    sections: sections.length === 0 ? SECTION_NAMES : sections,
+    sections: chosen.length === 0 ? usual : chosen,
     trace,
     against,
     containerd,
     rounds,
     json: trace ? positionals[1] ?? "trace.json" : json,
     write,
+    compare,
   };
 }
 
