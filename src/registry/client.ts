@@ -176,7 +176,7 @@ export class Repository {
         return answer;
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error;
-        if (error.isTransient) this.#down.add(endpoint);
+        if (error.isTransient || error.kind === "unavailable") this.#down.add(endpoint);
         failures.push({ host: endpoint.host, error });
       }
     }

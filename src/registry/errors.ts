@@ -83,11 +83,22 @@ export function refused(
 /** A connection that couldn't be made or that broke. */
 export function unreachable(asked: Asked, error: unknown): RegistryError {
   const answer = networkReason(error);
+  const isRefused = isCertificateRefused(error);
   return new RegistryError(
     "unavailable",
     `Cannot get ${asked.what} from registry ${asked.host}: ${answer}`,
-    { isTransient: true, answer },
+    {
+      // Who isn't trusted now isn't trusted in a second: that is told at once.
+      isTransient: !isRefused,
+      answer,
+      ...isRefused ? { remedy: "look at ca and client in the registry's hosts.toml" } : {},
+    },
   );
+}
+
+/** Whether one side doesn't accept the other's certificate; fetch() says it in words alone. */
+export function isCertificateRefused(error: unknown): boolean {
+  return /certificate|fatal alert: (?:UnknownCA|AccessDenied)/i.test(networkReason(error));
 }
 
 /** All servers of a registry have failed: the last one's error, with what the others said. */

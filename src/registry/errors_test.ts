@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { networkReason, refused } from "./errors.ts";
+import { networkReason, refused, unreachable } from "./errors.ts";
 
 const asked = { what: "app:1", host: "example.com" };
 const answer = (status: number, headers: HeadersInit = {}) => ({
@@ -32,4 +32,20 @@ Deno.test("refused() knows which answers may pass, and how long to wait", () => 
   assert.equal(refused(asked, answer(503), "").isTransient, true);
   assert.equal(refused(asked, answer(501), "").isTransient, false);
   assert.equal(refused(asked, answer(403), "").isTransient, false);
+});
+
+Deno.test("unreachable() may pass for a broken connection, not for a certificate that is refused", () => {
+  const failed = (reason: string) =>
+    unreachable(asked, new TypeError("failed", { cause: new Error(reason) }));
+  for (
+    const reason of [
+      "client error (Connect): invalid peer certificate: UnknownIssuer",
+      "connection error: received fatal alert: CertificateRequired",
+      "connection error: received fatal alert: UnknownCA",
+    ]
+  ) {
+    assert.equal(failed(reason).isTransient, false, reason);
+    assert.match(failed(reason).remedy ?? "", /hosts\.toml/);
+  }
+  assert.equal(failed("client error (Connect): tcp connect error: refused").isTransient, true);
 });

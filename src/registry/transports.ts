@@ -1,5 +1,6 @@
 /** Connections that are not like all others: own authorities, own certificates, a proxy, no checks. */
 import { CriError } from "../base/errors.ts";
+import { isCertificateRefused } from "./errors.ts";
 import { readRequired } from "./files.ts";
 import type { HostEntry } from "./hosts_file.ts";
 import type { Fetch } from "./http.ts";
@@ -19,17 +20,42 @@ export class Transports {
     const isUsual = caFiles.length === 0 && clientFiles.length === 0 && !skipsVerify &&
       proxy === undefined;
     if (isUsual) return undefined;
-    const tls = {
-      authorities: await Promise.all(caFiles.map(readRequired)),
-      ...await readClient(clientFiles),
-    };
+    const authorities = await Promise.all(caFiles.map(readRequired));
+    const pairs = await Promise.all(clientFiles.map(readClient));
+    const tls = pairs.length === 0
+      ? [{ authorities }]
+      : pairs.map((pair) => ({ authorities, ...pair }));
     const wanted = JSON.stringify([tls, skipsVerify, proxy]);
     // The key of the map outlives the pull, and what it is made of is secret.
     const key = digestAs(undefined, new TextEncoder().encode(wanted));
-    const known = this.#known.get(key) ?? transport(tls, entry);
+    const known = this.#known.get(key) ?? oneAfterAnother(tls.map((it) => transport(it, entry)));
     this.#known.set(key, known);
     return known;
   }
+}
+
+/**
+ * The transports of several client certificates: Deno's show one each, and the server says only by
+ * refusing it which it wants. The one that it took is shown first from then on.
+ */
+export function oneAfterAnother(transports: readonly Fetch[]): Fetch {
+  let first = 0;
+  return async (url, init) => {
+    const order = [...transports.keys()].map((step) => (first + step) % transports.length);
+    let refusal: unknown;
+    for (const at of order) {
+      try {
+        const answer = await transports[at]?.(url, init);
+        if (answer === undefined) continue;
+        first = at;
+        return answer;
+      } catch (error) {
+        if (!isCertificateRefused(error)) throw error;
+        refusal = error;
+      }
+    }
+    throw refusal;
+  };
 }
 
 function transport(tls: Tls, entry: HostEntry): Fetch {
@@ -56,19 +82,8 @@ function createClient(
 }
 
 async function readClient(
-  [pair, more]: HostEntry["clientFiles"],
-): Promise<Pick<Tls, "cert" | "key">> {
-  if (pair === undefined) return {};
-  const [certFile, keyFile] = pair;
-  if (more !== undefined) {
-    throw new CriError(
-      "failedPrecondition",
-      `Beside ${certFile} there is ${more[0]}: one is used`,
-      {
-        remedy: "name the client certificate that this server is to see",
-      },
-    );
-  }
+  [certFile, keyFile]: HostEntry["clientFiles"][number],
+): Promise<{ cert: string; key: string }> {
   const cert = await readRequired(certFile);
   return { cert, key: keyFile === "" ? cert : await readRequired(keyFile) };
 }

@@ -269,6 +269,8 @@ Deno.test({
     const image = uniqueImage();
     const authority = await makeAuthority(certsDir);
     const client = await authority.issue("client");
+    await Deno.mkdir(`${certsDir}/strangers`);
+    const strangers = await makeAuthority(`${certsDir}/strangers`);
     const tls = { ...await authority.issue("server"), clientCa: authority.ca };
     const plain = await startDockerRegistry({ tls: { cert: tls.cert, key: tls.key } });
     const guarded = await startDockerRegistry({ tls });
@@ -314,6 +316,12 @@ Deno.test({
       await rejectsWith("unavailable", /^RegistryUnavailable/, pull(`${guarded.host}/app:1`));
       await writeHosts(guardedName, `${base}client = [["${client.cert}", "${client.key}"]]`);
       await pull(`${guarded.host}/app:1`);
+      const stranger = await strangers.issue("stranger");
+      const pairs = [stranger, client].map(({ cert, key }) => `["${cert}", "${key}"]`);
+      await writeHosts(guardedName, `${base}client = [${pairs.join(", ")}]`);
+      await pull(`${guarded.host}/app:1`);
+      await writeHosts(guardedName, `${base}client = [${pairs[0]}]`);
+      await rejectsWith("unavailable", /alert/i, pull(`${guarded.host}/app:1`));
       await writeHosts(guardedName, `${base}client = "/etc/shadow"`);
       await rejectsWith("permissionDenied", /may not be read/, pull(`${guarded.host}/app:1`));
     } finally {
