@@ -1,6 +1,7 @@
 /**
  * Signatures of images, made by `cosign sign --key`: beside an image lies one more manifest under a
- * tag made of its digest, whose layers are signed statements about that digest.
+ * tag made of its digest, or one that refers to the image, whose layers are signed statements about
+ * that digest, or bundles of them.
  * https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
  *
  * A policy is keys alone: no certificate, no log of transparency and no clock is asked, so that it
@@ -10,6 +11,10 @@ import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import * as v from "valibot";
 import { CriError, during, isKind } from "../base/errors.ts";
 import type { Repository } from "../registry/client.ts";
+import { isBundle, statementsIn } from "./signature_bundle.ts";
+
+/** What is asked of a registry. */
+type Source = Pick<Repository, "resolve" | "document" | "blob" | "referrers">;
 
 /** Keys of which one must have signed, and the rule's name for messages. */
 export interface SignaturePolicy {
@@ -33,6 +38,7 @@ const digest = v.pipe(v.string(), v.regex(/^sha(?:256:[a-f0-9]{64}|512:[a-f0-9]{
 const manifestSchema = v.object({
   layers: v.pipe(
     v.array(v.object({
+      mediaType: v.optional(v.string(), ""),
       digest,
       size: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_STATEMENT_BYTES)),
       annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
@@ -40,6 +46,14 @@ const manifestSchema = v.object({
     v.maxLength(MAX_STATEMENTS),
   ),
 });
+const referrersSchema = v.object({
+  manifests: v.array(v.object({
+    digest,
+    artifactType: v.optional(v.nullable(v.string())),
+  })),
+});
+/** The artifact type of statements that refer to their image in place of lying under its tag. */
+const STATEMENTS = "application/vnd.dev.cosign.artifact.sig.v1+json";
 const statementSchema = v.object({
   critical: v.object({
     type: v.picklist(["cosign container image signature", "atomic container signature"]),
@@ -79,21 +93,29 @@ export function readKey(pem: string, file: string): KeyObject {
  * @throws CriError failedPrecondition when none has; else as the registry's errors are
  */
 export async function checkSignatures(
-  source: Pick<Repository, "resolve" | "document" | "blob">,
+  source: Source,
   { policy, image }: { policy: SignaturePolicy; image: Signed },
   signal: AbortSignal,
 ): Promise<void> {
   const reasons: string[] = [];
   for (const wanted of image.digests) {
-    try {
-      const statements = await statementsOf(source, wanted, signal);
-      const isGood = statements.some((it) => isSignedStatement(it, { policy, wanted }));
-      if (isGood) return;
-      reasons.push(`none of the ${statements.length} signatures of ${wanted} is by its keys`);
-    } catch (error) {
-      if (!isKind(error, "notFound")) throw during(`Cannot get the signatures of ${wanted}`, error);
-      reasons.push(`${wanted} has no signature in its registry`);
+    let count: number | undefined;
+    // What lies under the tag first: not every registry answers the other question.
+    for (const find of [taggedWith, referrersOf]) {
+      try {
+        const statements = await statementsOf(source, { wanted, find }, signal);
+        if (statements.some((it) => isSignedStatement(it, { policy, wanted }))) return;
+        count = (count ?? 0) + statements.length;
+      } catch (error) {
+        if (isKind(error, "notFound")) continue;
+        throw during(`Cannot get the signatures of ${wanted}`, error);
+      }
     }
+    reasons.push(
+      count === undefined
+        ? `${wanted} has no signature in its registry`
+        : `none of the ${count} signatures of ${wanted} is by its keys`,
+    );
   }
   throw new CriError(
     "failedPrecondition",
@@ -105,15 +127,17 @@ export async function checkSignatures(
 export interface Statement {
   readonly bytes: Uint8Array;
   readonly signature: string;
+  /** The digest that it is about, where that isn't read from the bytes themselves. */
+  readonly about?: string;
 }
 
 /** Whether a statement is about this digest and signed by one of the keys. */
 export function isSignedStatement(
-  { bytes, signature }: Statement,
+  { bytes, signature, about }: Statement,
   { policy, wanted }: { policy: SignaturePolicy; wanted: string },
 ): boolean {
   // Whoever signed it: what isn't about this image says nothing of it.
-  if (digestIn(bytes) !== wanted) return false;
+  if ((about ?? digestIn(bytes)) !== wanted) return false;
   let signed: Uint8Array;
   try {
     signed = Uint8Array.fromBase64(signature);
@@ -127,24 +151,59 @@ export function isSignedStatement(
   });
 }
 
+type Find = typeof referrersOf;
+
+/** @throws CriError notFound when there is nothing of this kind beside the image */
 async function statementsOf(
-  source: Pick<Repository, "resolve" | "document" | "blob">,
-  digest: string,
+  source: Source,
+  { wanted, find }: { wanted: string; find: Find },
   signal: AbortSignal,
 ): Promise<Statement[]> {
-  const { digest: found } = await source.resolve(`${digest.replace(":", "-")}.sig`, signal);
-  const manifest = v.safeParse(manifestSchema, parseJson(await source.document(found, signal)));
-  if (!manifest.success) return [];
+  const manifests = await find(source, wanted, signal);
+  if (manifests.length === 0) throw new CriError("notFound", `${wanted} has no signature`);
   const statements: Statement[] = [];
-  for (const layer of manifest.output.layers) {
-    const signature = layer.annotations?.[SIGNATURE];
-    if (signature === undefined) continue;
-    const request = { digest: layer.digest, sizeBytes: BigInt(layer.size) };
-    const pieces = await Array.fromAsync(source.blob(request, { offset: 0n, signal }));
-    const blob = new Blob(pieces.map((piece) => new Uint8Array(piece)));
-    statements.push({ bytes: new Uint8Array(await blob.arrayBuffer()), signature });
+  for (const found of manifests.slice(0, MAX_STATEMENTS)) {
+    const manifest = v.safeParse(manifestSchema, parseJson(await source.document(found, signal)));
+    if (!manifest.success) continue;
+    for (const layer of manifest.output.layers) {
+      const signature = layer.annotations?.[SIGNATURE];
+      if (signature === undefined && !isBundle(layer.mediaType)) continue;
+      const bytes = await blobOf(source, layer, signal);
+      if (signature === undefined) statements.push(...statementsIn(parseJson(bytes), wanted));
+      else statements.push({ bytes, signature });
+    }
   }
   return statements;
+}
+
+/** The digest of the manifest under the image's own tag. */
+async function taggedWith(source: Source, wanted: string, signal: AbortSignal): Promise<string[]> {
+  const { digest: found } = await source.resolve(`${wanted.replace(":", "-")}.sig`, signal);
+  return [found];
+}
+
+/** Digests of the manifests that refer to the image and hold signatures. */
+async function referrersOf(
+  source: Source,
+  wanted: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const parsed = v.safeParse(referrersSchema, parseJson(await source.referrers(wanted, signal)));
+  if (!parsed.success) return [];
+  return parsed.output.manifests
+    .filter(({ artifactType }) => artifactType === STATEMENTS || isBundle(artifactType ?? ""))
+    .map(({ digest }) => digest);
+}
+
+async function blobOf(
+  source: Source,
+  { digest, size }: { digest: string; size: number },
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const request = { digest, sizeBytes: BigInt(size) };
+  const pieces = await Array.fromAsync(source.blob(request, { offset: 0n, signal }));
+  const blob = new Blob(pieces.map((piece) => new Uint8Array(piece)));
+  return new Uint8Array(await blob.arrayBuffer());
 }
 
 function digestIn(bytes: Uint8Array): string | undefined {

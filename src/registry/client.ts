@@ -13,7 +13,7 @@ import {
   tooLong,
   tooShort,
 } from "./answers.ts";
-import { toCriError } from "../base/errors.ts";
+import { isKind, toCriError } from "../base/errors.ts";
 import { Authorizer } from "./authorizer.ts";
 import { type Answer, beginningOf, wholeBody } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
@@ -120,6 +120,27 @@ export class Repository {
         return bytes;
       });
     });
+  }
+
+  /**
+   * The index of what refers to a manifest; registries without that question keep it under a tag.
+   *
+   * @throws as resolve does
+   */
+  async referrers(digest: string, signal: AbortSignal): Promise<Uint8Array> {
+    const what = `the referrers of ${this.#options.path}@${digest}`;
+    try {
+      return await withRetries(this.#timing, signal, () => {
+        return this.#each({ need: "pulls", what }, signal, async (endpoint, asked) => {
+          const question = { method: "GET" as const, path: `referrers/${digest}`, headers: {} };
+          return await this.#whole(await this.#ask(endpoint, { ...question, asked }, signal));
+        });
+      });
+    } catch (error) {
+      if (!isKind(error, "notFound", "failedPrecondition")) throw error;
+      const tag = digest.replace(":", "-");
+      return await this.document((await this.resolve(tag, signal)).digest, signal);
+    }
   }
 
   /**

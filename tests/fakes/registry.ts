@@ -33,6 +33,7 @@ export class FakeRegistry implements AsyncDisposable {
   misbehave: Misbehaviour | undefined;
   readonly #options: FakeRegistryOptions;
   readonly #blobs = new Map<string, Blob>();
+  readonly #referrers = new Map<string, object[]>();
   readonly #tags = new Map<string, string>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #stop = new AbortController();
@@ -76,6 +77,14 @@ export class FakeRegistry implements AsyncDisposable {
   addImage(name: string, image: TestImage): void {
     this.add(...image.layers, image.config);
     this.tag(name, image.manifest);
+  }
+
+  /** Makes an artifact known as one that refers to another manifest. */
+  refer(digest: string, manifest: Blob, artifactType: string): void {
+    this.add(manifest);
+    const { mediaType, bytes } = manifest;
+    const one = { mediaType, digest: manifest.digest, size: bytes.length, artifactType };
+    this.#referrers.set(digest, [...this.#referrers.get(digest) ?? [], one]);
   }
 
   /** How often a path with this text in it was asked for. */
@@ -125,6 +134,9 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   #serve({ method, headers }: Request, pathname: string): Response {
+    const [, subject] = /\/referrers\/([^/]+)$/.exec(pathname) ?? [];
+    const manifests = this.#referrers.get(subject ?? "");
+    if (manifests !== undefined) return Response.json({ schemaVersion: 2, manifests });
     const [, repository, kind, reference] =
       /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(pathname) ?? [];
     if (reference === undefined) return failure(404, "NAME_UNKNOWN");
