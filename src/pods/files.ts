@@ -1,6 +1,7 @@
 /** The files of a pod: hosts, hostname, resolv.conf and its shared memory. */
 import { removePath } from "../base/gone.ts";
 import { makePrivateFolder } from "../base/private_folder.ts";
+import { settled } from "../base/settled.ts";
 import { filesLabel, labelPodFiles, type SelinuxDeps } from "../containers/selinux.ts";
 import { rootGroup } from "../containers/user_namespace.ts";
 import type { DNSConfig, PodSandboxConfig } from "../gen/cri/v1/api.ts";
@@ -34,7 +35,8 @@ export async function makePodFiles(
   const { id, config } = metadata;
   const dir = sandboxDir(deps.settings, id);
   await makePrivateFolder(dir, rootGroup(config));
-  await Promise.all([
+  // To the end of each also when one fails: what is taken back then must not come afterwards.
+  await settled([
     Deno.writeTextFile(`${dir}/hostname`, `${hostnameOf(deps, config)}\n`),
     Deno.copyFile("/etc/hosts", `${dir}/hosts`).catch((error) =>
       emptyIfMissing(error, `${dir}/hosts`)
