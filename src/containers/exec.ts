@@ -122,7 +122,9 @@ class ExecRun {
     const { cmd: args, tty: terminal } = this.#request;
     const container = this.#container;
     const { signal } = this.#over;
-    const spec = await execSpec(this.#deps, { container, args, terminal }, signal);
+    // A program may look at its terminal's size as the first thing that it does.
+    const size = terminal ? await this.#resizer.first(signal) : undefined;
+    const spec = await execSpec(this.#deps, { container, args, terminal, size }, signal);
     const plan = { container, execId: this.#execId, terminal, stdio, spec };
     return await ExecProcess.start(this.#deps, plan, signal);
   }

@@ -11,6 +11,7 @@ import type { StdioPaths } from "../logs/service.ts";
 import { encodeJson } from "../oci/encode.ts";
 import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
 import { parseGoJson } from "../state/go_json.ts";
+import type { Size } from "./resizer.ts";
 
 const log = logger("containers");
 
@@ -68,10 +69,11 @@ const processes = new WeakMap<Container["metadata"], StoredProcess>();
  */
 export async function execSpec(
   { containerd }: Pick<ExecDeps, "containerd">,
-  { container, args, terminal }: {
+  { container, args, terminal, size }: {
     container: Container;
     args: readonly string[];
     terminal: boolean;
+    size?: Size | undefined;
   },
   signal: AbortSignal,
 ): Promise<Uint8Array> {
@@ -88,6 +90,7 @@ export async function execSpec(
     ...process,
     args,
     terminal,
+    ...size === undefined ? {} : { consoleSize: size },
     // Programs on a terminal look for its kind.
     env: terminal && !hasTerm ? [...env, "TERM=xterm"] : env,
   });

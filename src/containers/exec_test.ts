@@ -86,9 +86,21 @@ for (const call of ["containers.get", "tasks.exec", "tasks.startExec", "tasks.wa
   });
 }
 
+/** The processes that are made from now on. */
+function processesOf({ deps: { containerd } }: RunningContainer): { consoleSize?: unknown }[] {
+  const specs: { consoleSize?: unknown }[] = [];
+  const { exec } = containerd.tasks;
+  containerd.tasks.exec = (request, ...rest) => {
+    specs.push(JSON.parse(new TextDecoder().decode(request.spec.value)));
+    return exec(request, ...rest);
+  };
+  return specs;
+}
+
 Deno.test("exec() gives a terminal the last of the sizes that came before it was there", async () => {
   const container = await runningContainer();
   container.ends.itself = false;
+  const specs = processesOf(container);
   const session = await ask(container, { tty: true });
   session.tell({ kind: "resize", width: 1, height: 1 });
   session.tell({ kind: "resize", width: 80, height: 24 });
@@ -96,11 +108,49 @@ Deno.test("exec() gives a terminal the last of the sizes that came before it was
   await settle();
   const resizes = container.world.calls.filter((call) => call === "tasks.resize");
   assert.equal(resizes.length, 1);
+  assert.deepEqual(specs.map(({ consoleSize }) => consoleSize), [{ width: 80, height: 24 }]);
   session.tell({ kind: "stdinEnded" });
   await settle();
   assert(container.world.calls.includes("tasks.closeStdin"));
   session.leave();
   await settle();
+});
+
+Deno.test("exec() gives a terminal the size that comes right after its client", async () => {
+  const container = await runningContainer();
+  const specs = processesOf(container);
+  const session = await ask(container, { tty: true });
+  session.tell({ kind: "connected", stdio: STDIO });
+  await settle();
+  assert.deepEqual(specs, []);
+  session.tell({ kind: "resize", width: 91, height: 33 });
+  await settle();
+  assert.deepEqual(specs.map(({ consoleSize }) => consoleSize), [{ width: 91, height: 33 }]);
+  session.leave();
+  await settle();
+});
+
+Deno.test("exec() starts a program on a terminal whose client sends no size", async () => {
+  const container = await runningContainer();
+  const { promise: exited, resolve } = Promise.withResolvers<void>();
+  const specs = processesOf(container);
+  container.streams.execExited = () => Promise.resolve(resolve());
+  const session = await ask(container, { tty: true });
+  session.tell({ kind: "connected", stdio: STDIO });
+  await exited;
+  assert.deepEqual(specs.map(({ consoleSize }) => consoleSize), [undefined]);
+  session.leave();
+  await settle();
+});
+
+Deno.test("exec() starts nothing when its client leaves before it has sent a size", async () => {
+  const container = await runningContainer();
+  const session = await ask(container, { tty: true });
+  session.tell({ kind: "connected", stdio: STDIO });
+  await settle();
+  session.leave();
+  await settle();
+  assert(!container.world.calls.includes("tasks.startExec"));
 });
 
 Deno.test("exec() drops what is no event and goes on", async () => {

@@ -1,10 +1,14 @@
 /** Hands on the sizes of a client's terminal: the last one counts, and only one is on the way. */
 import { logger } from "../base/log.ts";
+import { pause } from "../base/pause.ts";
 import type { Tasks } from "../containerd/tasks.ts";
 
 const log = logger("containers");
 
-interface Size {
+/** Clients send a size as soon as they are connected; those that send none are not to wait long. */
+const FIRST_SIZE_MS = 250;
+
+export interface Size {
   readonly width: number;
   readonly height: number;
 }
@@ -13,6 +17,7 @@ export class Resizer {
   readonly #tasks: Pick<Tasks, "resize">;
   readonly #id: string;
   readonly #execId: string | undefined;
+  readonly #came = new AbortController();
   #wanted: Size | undefined;
   #isStarted = false;
   #isBusy = false;
@@ -24,7 +29,13 @@ export class Resizer {
     this.#execId = execId;
   }
 
-  /** The process has a terminal now. */
+  /** The size that the terminal is to begin with, when it comes in time. */
+  async first(signal: AbortSignal): Promise<Size | undefined> {
+    await pause(FIRST_SIZE_MS, AbortSignal.any([signal, this.#came.signal]));
+    return this.#wanted;
+  }
+
+  /** The process has a terminal now. A size that it began with is set again: runtimes may skip it. */
   started(): void {
     this.#isStarted = true;
     void this.#send();
@@ -32,6 +43,7 @@ export class Resizer {
 
   resize({ width, height }: Size): void {
     this.#wanted = { width, height };
+    this.#came.abort();
     void this.#send();
   }
 

@@ -39,10 +39,6 @@ async function spdyExec(container: RunningContainer, options: Options, version =
 
 const sh = (script: string): string[] => ["sh", "-c", script];
 
-/** Waits until the terminal has a size, and prints it. */
-const untilSize = (size: string): string =>
-  `until [ "$(busybox stty size 2>/dev/null)" = "${size}" ]; do busybox usleep 50000; done; busybox stty size`;
-
 const exitStatus = (code: number) => ({
   metadata: {},
   status: "Failure",
@@ -106,11 +102,16 @@ const SPDY_CASES: readonly Case[] = [
     },
   },
   {
-    name: "SPDY gives a terminal with its size",
+    name: "SPDY gives a terminal with its size from the first moment, and then with others",
     check: async (container) => {
-      const cmd = sh(`${untilSize("33 91")}; exit 4`);
+      const cmd = sh(
+        'busybox stty size; until [ "$(busybox stty size)" = "7 8" ]; do busybox usleep 50000; ' +
+          "done; exit 4",
+      );
       const { stdout, resize, error } = await spdyExec(container, { cmd, tty: true });
       await resize?.send('{"Width":91,"Height":33}');
+      await eventually("the size", () => stdout.chunks.length > 0);
+      await resize?.send('{"Width":8,"Height":7}');
       assert.equal(await stdout.text(), "33 91\r\n");
       assert.deepEqual(JSON.parse(await error.text()), exitStatus(4));
     },
@@ -195,9 +196,9 @@ const WEBSOCKET_CASES: readonly Case[] = [
     },
   },
   {
-    name: "WebSocket gives a terminal with its size, without stdin too",
+    name: "WebSocket gives a terminal with its size from the first moment, without stdin too",
     check: async (container) => {
-      const cmd = sh(untilSize("33 91"));
+      const cmd = ["busybox", "stty", "size"];
       const client = await channelExec(container, { cmd, tty: true }, "v4.channel.k8s.io");
       client.send(4, '{"Width":91,"Height":33}');
       await client.closed;
