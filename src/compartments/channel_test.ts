@@ -158,6 +158,28 @@ Deno.test("Peer.replace() keeps a Remote working, and calls wait for the new sid
   assert.equal(await call, 42n);
 });
 
+Deno.test("a call waits for a side that is connected and doesn't serve yet", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const [caller, served] = [new Peer("served", port1), new Peer("caller", port2)];
+  const call = callChannel<Numbers>(caller, "served").double(21n);
+  // A compartment looks at its folders first; messages get their turn meanwhile.
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  serveChannel(served, numbers());
+  assert.equal(await call, 42n);
+  caller.close();
+  served.close();
+});
+
+Deno.test("Peer.onAgain() tells of each port but the first", () => {
+  const ports = Array.from({ length: 3 }, () => new MessageChannel().port1);
+  const peer = new Peer("io");
+  let again = 0;
+  peer.onAgain(() => again++);
+  for (const port of ports) peer.replace(port);
+  assert.equal(again, 2);
+  peer.close();
+});
+
 Deno.test("Peer.replace() with drain lets the old side finish what it has", async () => {
   using c = connect();
   const abort = new AbortController();

@@ -34,6 +34,7 @@ import { journaled } from "./journaled.ts";
 import { measuredPlugins, measuredPuller } from "./measured.ts";
 import { openObservers } from "./observers.ts";
 import { openKernel } from "./selinux.ts";
+import type { Peer } from "./peer.ts";
 import { settingsOf } from "./settings.ts";
 import type { Start } from "./start.ts";
 import { statusConfig } from "./status_config.ts";
@@ -111,6 +112,7 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
     linux,
     logs: io,
     streams: io,
+    streamsLost: lossOf(peers.io),
     maxExecOutputBytes: maxExecOutput(config),
     stopping,
     network,
@@ -153,6 +155,16 @@ export function compose({ config, features, peers, stopping }: Start): Compositi
       containerd.close();
     },
   };
+}
+
+/** A signal that is aborted with the compartment which is there now. */
+function lossOf(peer: Peer): () => AbortSignal {
+  let lost = new AbortController();
+  peer.onLost((error) => {
+    lost.abort(error);
+    lost = new AbortController();
+  });
+  return () => lost.signal;
 }
 
 /** What the verbs remember between calls, and nothing of it yet. */

@@ -18,6 +18,8 @@ export class Peer {
   #lastId = 0;
   readonly #messageListeners: ((message: ChannelMessage) => void)[] = [];
   readonly #lostListeners: ((error: CriError) => void)[] = [];
+  readonly #againListeners: (() => void)[] = [];
+  #wasConnected = false;
 
   constructor(name: string, port?: MessagePort) {
     this.name = name;
@@ -45,14 +47,23 @@ export class Peer {
     }
   }
 
-  /** Hears every message of the present and all later ports. */
+  /** Hears every message of the present and all later ports; those before the first listener wait. */
   onMessage(listener: (message: ChannelMessage) => void): void {
     this.#messageListeners.push(listener);
+    this.#begin();
   }
 
   /** Told when the port is closed or replaced: nothing that was sent over it will be answered. */
   onLost(listener: (error: CriError) => void): void {
     this.#lostListeners.push(listener);
+  }
+
+  /**
+   * Told when there is a port again: the compartment at its other end is a new one, which knows
+   * nothing. What is called from now on waits until it has started.
+   */
+  onAgain(listener: () => void): void {
+    this.#againListeners.push(listener);
   }
 
   /**
@@ -62,7 +73,9 @@ export class Peer {
   replace(port: MessagePort, { drain = false } = {}): void {
     if (drain && this.#port !== undefined) this.#draining.add(this.#port);
     else this.#disconnect(`Compartment ${this.name} was restarted`);
+    const isAgain = this.#wasConnected;
     this.#connect(port);
+    if (isAgain) { for (const listener of this.#againListeners) listener(); }
   }
 
   /** Closes the port; later calls are refused. */
@@ -72,6 +85,7 @@ export class Peer {
 
   #connect(port: MessagePort): void {
     this.#port = port;
+    this.#wasConnected = true;
     port.addEventListener("message", (event: MessageEvent<unknown>) => {
       if (this.#port !== port && !this.#draining.has(port)) return;
       if (!isChannelMessage(event.data)) {
@@ -85,7 +99,16 @@ export class Peer {
     port.addEventListener("close", () => {
       if (this.#port === port) this.close();
     });
-    // Later than the synchronous rest of the composition root, which registers the listeners.
+    this.#begin();
+  }
+
+  /**
+   * Lets messages come once somebody hears them: a compartment may be called before it is ready.
+   * Later than the synchronous rest of what registers listeners.
+   */
+  #begin(): void {
+    const port = this.#port;
+    if (port === undefined || this.#messageListeners.length === 0) return;
     queueMicrotask(() => port.start());
   }
 

@@ -9,6 +9,7 @@ import { settled } from "../base/settled.ts";
 import { containerExited } from "../containers/exited.ts";
 import { sweepExecs } from "../containers/exec_sweep.ts";
 import { recoverContainers } from "../containers/recover.ts";
+import { resumeLogs } from "../containers/resume_logs.ts";
 import { resyncContainers } from "../containers/resync.ts";
 import { CallsInProgress } from "../cri/calls.ts";
 import { imageService } from "../cri/image_service.ts";
@@ -39,6 +40,7 @@ const ALWAYS_ANSWERED = new Set(["Version", "Status", "RuntimeConfig"]);
 
 compartmentMain("server", async (start): Promise<Running> => {
   const parts = compose(start);
+  start.peers.io.onAgain(() => void resumeLogs(parts.deps, start.stopping));
   const state = { isRecovered: false };
   const gate = (method: string) => {
     if (state.isRecovered || ALWAYS_ANSWERED.has(method)) return;

@@ -18,6 +18,7 @@ import {
   ExecProcess,
   execSpec,
   newExecId,
+  removeLostStreams,
   runningContainer,
 } from "./exec_process.ts";
 import { DRAIN_LIMITS } from "./exec_sync.ts";
@@ -87,10 +88,16 @@ class ExecRun {
       });
     } catch (error) {
       this.#url.reject(during("Cannot open a stream", error));
+      await this.#end();
+      await removeLostStreams(this.#deps, containerId, this.#execId);
     } finally {
-      this.#over.abort(new DOMException("The client went away", "AbortError"));
-      await this.#running;
+      await this.#end();
     }
+  }
+
+  async #end(): Promise<void> {
+    this.#over.abort(new DOMException("The client went away", "AbortError"));
+    await this.#running;
   }
 
   #take(event: SessionEvent): void {

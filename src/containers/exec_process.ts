@@ -1,6 +1,7 @@
 /** A process beside a container's own: made from the container's spec, never left behind. */
 import * as v from "valibot";
 import { CriError, during, isKind, toCriError } from "../base/errors.ts";
+import { removePath } from "../base/gone.ts";
 import { newId, type SandboxId } from "../base/id.ts";
 import { type KeyedLock, waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
@@ -10,7 +11,9 @@ import { PROCESS_TYPE_URL } from "../containerd/types.ts";
 import type { StdioPaths } from "../logs/service.ts";
 import { encodeJson } from "../oci/encode.ts";
 import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
+import { EXEC_PREFIX } from "../state/folders.ts";
 import { parseGoJson } from "../state/go_json.ts";
+import type { Settings } from "../state/settings.ts";
 import type { Size } from "./resizer.ts";
 
 const log = logger("containers");
@@ -21,6 +24,7 @@ const SIGKILL = 9;
 const KILL_TIMEOUT_MS = 10_000;
 
 export interface ExecDeps {
+  readonly settings: Pick<Settings, "stateDir">;
   readonly containerd: Pick<Containerd, "containers" | "tasks">;
   readonly containers: ContainerStore;
   /**
@@ -229,4 +233,20 @@ async function killExec(tasks: ExecTasks, id: string, execId: string): Promise<v
 async function hasEnded(exit: Promise<Exit>): Promise<boolean> {
   const not = Promise.resolve().then(() => false);
   return await Promise.race([exit.then(() => true, () => false), not.then((it) => it)]);
+}
+
+/** Removes the FIFOs of a process, of whose streams the compartment that had them knows no more. */
+export async function removeLostStreams(
+  { settings }: Pick<ExecDeps, "settings">,
+  containerId: string,
+  execId: string,
+): Promise<void> {
+  try {
+    await removePath(`${settings.stateDir}/io/${containerId}/${EXEC_PREFIX}${execId}`);
+  } catch (error) {
+    log.warn("The streams of a program in container {containerId} stay: {error}", {
+      containerId,
+      error,
+    });
+  }
 }

@@ -16,6 +16,7 @@ import {
   ExecProcess,
   execSpec,
   newExecId,
+  removeLostStreams,
   runningContainer,
 } from "./exec_process.ts";
 import type { Captured, CaptureService, DrainLimits } from "./streams.ts";
@@ -32,6 +33,8 @@ export interface ExecSyncDeps extends ExecDeps {
   readonly streams: CaptureService;
   /** Bytes of both streams together that fit in an answer. */
   readonly maxExecOutputBytes: number;
+  /** Aborted when the compartment that collects now has died, and what it collected with it. */
+  streamsLost(): AbortSignal;
 }
 
 /**
@@ -46,6 +49,7 @@ export async function execSync(
   const container = runningContainer(deps, request.containerId, "run a program in");
   const execId = newExecId();
   const { id } = container;
+  const lost = deps.streamsLost();
   try {
     const [stdio, spec] = await both(
       signal,
@@ -61,7 +65,8 @@ export async function execSync(
     );
     const plan = { container, execId, terminal: false, stdio, spec };
     const process = await ExecProcess.start(deps, plan, signal);
-    return await collect(deps, { process, execId, container, request }, signal);
+    const wanted = AbortSignal.any([signal, lost]);
+    return await collect(deps, { process, execId, container, request }, wanted);
   } catch (error) {
     const what = `Cannot run ${shown(request.cmd)} in container ${
       containerLabel(container)
@@ -69,18 +74,18 @@ export async function execSync(
     // Only the store of containers may say of one that it isn't there.
     throw during(what, error, isKind(error, "notFound") ? "internal" : undefined);
   } finally {
-    void closeStreams(deps, id, execId);
+    void closeStreams(deps, { containerId: id, execId, areLost: lost.aborted });
   }
 }
 
 /** The answer doesn't wait for it. */
 async function closeStreams(
   deps: ExecSyncDeps,
-  containerId: string,
-  execId: string,
+  { containerId, execId, areLost }: { containerId: string; execId: string; areLost: boolean },
 ): Promise<void> {
   try {
     await deps.streams.closeCapture({ execId });
+    if (areLost) await removeLostStreams(deps, containerId, execId);
   } catch (error) {
     log.warn("The streams of a program in container {containerId} stay: {error}", {
       containerId,

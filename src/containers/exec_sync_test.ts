@@ -5,6 +5,7 @@ import {
   runningContainer as setUp,
   settle,
 } from "../../tests/fakes/running_container.ts";
+import { eventually } from "../../tests/world/delay.ts";
 import { CriError } from "../base/errors.ts";
 import type { ExecSyncRequest } from "../gen/cri/v1/api.ts";
 import type { ContainerState } from "../state/status.ts";
@@ -160,6 +161,25 @@ Deno.test("execSync() kills a process when its caller goes away", async () => {
   await assert.rejects(running, { kind: "cancelled" });
   await settle();
   assert.deepEqual([setup.execs(), [...setup.streams.open]], [[], []]);
+});
+
+Deno.test("execSync() gives a process up whose output is lost, with the streams' folder", async () => {
+  const setup = await setUp();
+  setup.ends.itself = false;
+  const stateDir = await Deno.makeTempDir({ prefix: "exec-sync-" });
+  const deps = { ...setup.deps, settings: { stateDir } };
+  const running = run({ ...setup, deps });
+  await settle();
+  const [execId = ""] = setup.execs();
+  await Deno.mkdir(`${stateDir}/io/${ID}/exec-${execId}`, { recursive: true });
+  await Deno.mkdir(`${stateDir}/io/${ID}/exec-other`);
+  setup.lost.abort(new CriError("unavailable", "Compartment io was restarted"));
+  await assert.rejects(running, { kind: "unavailable" });
+  await settle();
+  assert.deepEqual(setup.execs(), []);
+  const left = async () => (await Array.fromAsync(Deno.readDir(`${stateDir}/io/${ID}`))).length;
+  await eventually("its folder to be removed", async () => await left() === 1);
+  await Deno.remove(stateDir, { recursive: true });
 });
 
 const NOT_RUNNING: readonly ContainerState[] = [

@@ -5,6 +5,7 @@ import {
   runningContainer,
   settle,
 } from "../../tests/fakes/running_container.ts";
+import { eventually } from "../../tests/world/delay.ts";
 import { CriError } from "../base/errors.ts";
 import { ExecRequest } from "../gen/cri/v1/api.ts";
 import { exec } from "./exec.ts";
@@ -58,15 +59,21 @@ Deno.test("exec() kills the program when its client leaves", async () => {
   assert(container.world.calls.includes("tasks.kill"));
 });
 
-Deno.test("exec() kills the program when the streams are lost", async () => {
+Deno.test("exec() kills the program when the streams are lost, and removes their folder", async () => {
   const container = await runningContainer();
+  const stateDir = await Deno.makeTempDir({ prefix: "exec-" });
+  container.deps.settings.stateDir = stateDir;
   container.ends.itself = false;
   const session = await ask(container);
   session.tell({ kind: "connected", stdio: STDIO });
   await settle();
+  const io = `${stateDir}/io/${ID}`;
+  await Deno.mkdir(`${io}/exec-${session.options.sessionId}`, { recursive: true });
   session.fail(new CriError("unavailable", "the compartment went down"));
-  await settle();
+  const left = async () => (await Array.fromAsync(Deno.readDir(io))).length;
+  await eventually("its folder to be removed", async () => await left() === 0);
   assert.deepEqual(container.execs(), []);
+  await Deno.remove(stateDir, { recursive: true });
 });
 
 for (const call of ["containers.get", "tasks.exec", "tasks.startExec", "tasks.wait"]) {

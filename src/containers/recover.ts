@@ -179,7 +179,8 @@ async function settle(
   await writeCheckpoint(deps.settings, id, { createdAtNs, state });
 }
 
-async function resumeLog(
+/** Reads on from where the shim has its FIFOs. What fails is logged: the container runs all the same. */
+export async function resumeLog(
   deps: RecoverDeps,
   { id, metadata }: Container,
   task: FoundTask,

@@ -73,6 +73,8 @@ const sessionEventSchema = v.variant("kind", [
   v.object({ kind: v.literal("stdinEnded") }),
   /** A client of a port-forward wants to connect to a port. */
   v.object({ kind: v.literal("connect"), connectionId: v.number(), port: v.number() }),
+  /** Its sockets are closed. */
+  v.object({ kind: v.literal("closed"), connectionId: v.number() }),
 ]);
 
 export type SessionEvent = v.InferOutput<typeof sessionEventSchema>;

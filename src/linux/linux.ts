@@ -5,6 +5,7 @@ import { cgroupMounts, removeCgroup } from "./cgroups.ts";
 import { datagramSocket } from "./datagrams.ts";
 import { keepSocketsFromPrograms } from "./close_on_exec.ts";
 import { listFolder, readFile, readFileIfAny } from "./files.ts";
+import { closeSockets, socketName } from "./handed_sockets.ts";
 import { findInRoot, readInRoot } from "./in_root.ts";
 import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
 import { mountPointsUnder, type Sharing, sharingAt } from "./mountinfo.ts";
@@ -50,6 +51,10 @@ export interface Linux {
    * @throws CriError notFound when nothing is pinned there
    */
   socketsIn(path: string): SocketPair;
+  /** What a socket is called for as long as it is open; undefined for a number that is none. */
+  socketName(fd: number): string | undefined;
+  /** Closes sockets by their names, whatever numbers they have; gone is done. */
+  closeSockets(names: ReadonlySet<string>): void;
   mountTmpfs(target: string, options?: TmpfsOptions): void;
   bindMount(source: string, target: string, options?: BindOptions): void;
   /** Mounts as containerd's snapshotters describe them, one over the other; undone on failure. */
@@ -135,6 +140,8 @@ export function linuxOn(libc: ServerLibc): Linux {
     unpinNetns: (path) => unpinNetns(libc, path),
     isNetns: (path) => isNetns(libc, path),
     socketsIn: (path) => socketsIn(libc, path),
+    socketName: (fd) => socketName(libc, fd),
+    closeSockets: (names) => closeSockets(libc, names),
     mountTmpfs: (target, options) => mountTmpfs(libc, target, options),
     bindMount: (source, target, options) => bindMount(libc, { ...options, source, target }),
     mountAll: (mounts, target) => mountAll(libc, mounts, target),

@@ -4,7 +4,7 @@
  * The sockets are made here, for only this compartment may enter a pod's network, and handed as
  * numbers to the io compartment, which connects them and copies.
  */
-import { CriError, during, toCriError } from "../base/errors.ts";
+import { CriError, during, isKind, toCriError } from "../base/errors.ts";
 import { newId } from "../base/id.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
@@ -20,6 +20,8 @@ export interface PortForwardDeps {
   readonly linux: {
     /** TCP sockets in a pinned namespace; "" is the node's own. */
     socketsIn(netnsPath: string): SocketPair;
+    socketName(fd: number): string | undefined;
+    closeSockets(names: ReadonlySet<string>): void;
   };
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
@@ -38,16 +40,22 @@ export async function portForward(
   checkReady(pod);
   const sessionId = newId();
   const given = Promise.withResolvers<string>();
+  const handed: Handed = new Map();
   const serving = deps.streams.servePortForward({ sessionId, ports: port }, {
     signal: deps.stopping,
     onProgress: onSessionEvent((event) => {
       if (event.kind === "url") given.resolve(event.url);
       else if (event.kind === "connect") {
-        void connect(deps, pod, { sessionId, connectionId: event.connectionId });
-      }
+        void connect(deps, pod, { sessionId, connectionId: event.connectionId, handed });
+      } else if (event.kind === "closed") handed.delete(event.connectionId);
     }),
   });
-  serving.catch((error) => given.reject(during("Cannot open a stream", error)));
+  serving.catch((error) => {
+    given.reject(during("Cannot open a stream", error));
+    // While the other compartment lives, it closes them itself.
+    if (!isKind(error, "unavailable") || deps.stopping.aborted) return;
+    deps.linux.closeSockets(new Set([...handed.values()].flat()));
+  });
   return { url: await waitFor(given.promise, signal) };
 }
 
@@ -57,21 +65,26 @@ function checkReady(pod: Sandbox): void {
   throw new CriError("failedPrecondition", problem);
 }
 
+/** Names of the sockets of each connection that is open. */
+type Handed = Map<number, string[]>;
+
 interface Connection {
   readonly sessionId: string;
   readonly connectionId: number;
+  readonly handed: Handed;
 }
 
 async function connect(
   deps: PortForwardDeps,
   { id, metadata }: Sandbox,
-  connection: Connection,
+  { handed, ...connection }: Connection,
 ): Promise<void> {
   try {
     const pod = deps.sandboxes.find(id);
     if (pod === undefined) throw new CriError("failedPrecondition", "The pod is gone");
     checkReady(pod);
     const sockets = deps.linux.socketsIn(metadata.netnsPath);
+    handed.set(connection.connectionId, namesOf(deps, sockets));
     // From here on they are the other compartment's: closed by both, a number would be closed that
     // belongs to another file by then.
     await deps.streams.forwardTo({ ...connection, sockets });
@@ -80,4 +93,9 @@ async function connect(
     const message = toCriError(error).message;
     await deps.streams.forwardFailed({ ...connection, message }).catch(() => undefined);
   }
+}
+
+function namesOf({ linux }: PortForwardDeps, sockets: SocketPair): string[] {
+  const names = sockets.map((fd) => fd === undefined ? undefined : linux.socketName(fd));
+  return names.filter((name) => name !== undefined);
 }

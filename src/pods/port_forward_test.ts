@@ -39,14 +39,19 @@ function setUp({ state = { kind: "ready", pid: 1 }, netnsPath = "/netns/p1" }: {
   sandboxes.add(pod(state, netnsPath));
   const streams = new FakeSessions();
   const entered: string[] = [];
+  const closed: string[] = [];
+  let made = 1;
   const linux = {
     socketsIn: (path: string) => {
       entered.push(path);
       if (path.includes("gone")) throw new CriError("notFound", "no such namespace");
       return [10, 11] as const;
     },
+    socketName: (fd: number) => `socket:[${fd * made++}]`,
+    closeSockets: (names: ReadonlySet<string>) => void closed.push(...names),
   };
-  const deps = { sandboxes, streams, linux, stopping: new AbortController().signal };
+  const stopping = new AbortController();
+  const deps = { sandboxes, streams, linux, stopping: stopping.signal };
   const ask = async () => {
     const request = PortForwardRequest.fromPartial({ podSandboxId: ID });
     await portForward(deps, request, new AbortController().signal);
@@ -54,7 +59,7 @@ function setUp({ state = { kind: "ready", pid: 1 }, netnsPath = "/netns/p1" }: {
     assert(session !== undefined);
     return session;
   };
-  return { sandboxes, streams, entered, ask };
+  return { sandboxes, streams, entered, closed, stopping, ask };
 }
 
 Deno.test("portForward() makes the sockets of each connection in the pod's network", async () => {
@@ -102,3 +107,31 @@ Deno.test("portForward() refuses a pod that isn't ready", async () => {
   const { ask } = setUp({ state: { kind: "notReady", released: false } });
   await assert.rejects(ask(), { kind: "failedPrecondition" });
 });
+
+Deno.test("portForward() closes the sockets of a compartment that died, and no closed ones", async () => {
+  const { closed, ask } = setUp();
+  const session = await ask();
+  for (const connectionId of [1, 2]) session.tell({ kind: "connect", connectionId, port: 80 });
+  await settle();
+  session.tell({ kind: "closed", connectionId: 1 });
+  session.fail(new CriError("unavailable", "Compartment io was restarted"));
+  await settle();
+  assert.deepEqual(closed, ["socket:[30]", "socket:[44]"]);
+});
+
+for (const how of ["its client leaves", "it is cancelled", "the daemon stops"]) {
+  Deno.test(`portForward() leaves the sockets to the other compartment when ${how}`, async () => {
+    const { closed, stopping, ask } = setUp();
+    const session = await ask();
+    session.tell({ kind: "connect", connectionId: 1, port: 80 });
+    await settle();
+    if (how === "its client leaves") session.leave();
+    else if (how === "it is cancelled") session.fail(new CriError("cancelled", "given up"));
+    else {
+      stopping.abort();
+      session.fail(new CriError("unavailable", "The channel was closed"));
+    }
+    await settle();
+    assert.deepEqual(closed, []);
+  });
+}

@@ -81,6 +81,7 @@ export class ForwardSession {
       if (!this.#isOver) log.info("A port-forward failed: {error}", { error });
       channel.finish(toCriError(error).message);
     }
+    this.#context.progress({ kind: "closed", connectionId });
   }
 }
 

@@ -67,6 +67,10 @@ export class FakeLinux implements Linux {
     return this.netns.has(path);
   }
 
+  socketName(): undefined {}
+
+  closeSockets(): void {}
+
   socketsIn(): never {
     throw new CriError("unimplemented", "The fake has no sockets");
   }

@@ -58,6 +58,7 @@ export async function runningContainer(state: ContainerState = CONTAINER.state) 
     if (method === "tasks.startExec" && ends.itself) world.exit(ID, 3, String(args[1]));
   };
   const stop = new AbortController();
+  const lost = new AbortController();
   return {
     deps: {
       containerd,
@@ -65,12 +66,15 @@ export async function runningContainer(state: ContainerState = CONTAINER.state) 
       streams,
       execStarts: new KeyedLock<SandboxId>(),
       maxExecOutputBytes: 1000,
+      streamsLost: () => lost.signal,
+      settings: { stateDir: "/no/such/state" },
       stopping: stop.signal,
     },
     world,
     streams,
     ends,
     stop,
+    lost,
     /** Ids of the execs that containerd knows. */
     execs: () => [...world.tasks.get(ID)?.execs.keys() ?? []],
   };
