@@ -45,6 +45,7 @@ export function settingsOf(config: Config, node: Node): Settings {
     runtimes,
     defaultRuntime: config.containerd.default_runtime,
     cdiDirs: config.cdi.spec_dirs,
+    checkpointDirs: config.checkpoints.dirs,
   };
 }
 

@@ -1,6 +1,6 @@
 /** Options for runtimes, as containerd's shims take them. */
 import { Options as ShimOptions } from "../gen/containerd/types/runtimeoptions/v1/api.ts";
-import { Options } from "../gen/containerd/types/runc/options/oci.ts";
+import { CheckpointOptions, Options } from "../gen/containerd/types/runc/options/oci.ts";
 import type { TypedAny } from "./types.ts";
 
 export interface RuncOptions {
@@ -43,5 +43,13 @@ export function runcOptions(options: RuncOptions): TypedAny {
   return {
     typeUrl: "containerd.runc.v1.Options",
     value: Options.encode(Options.fromPartial(options)).finish(),
+  };
+}
+
+/** Options of a checkpoint by `io.containerd.runc.v2`, which goes on running. */
+export function checkpointOptions(folders: { imagePath: string; workPath: string }): TypedAny {
+  return {
+    typeUrl: "containerd.runc.v1.CheckpointOptions",
+    value: CheckpointOptions.encode(CheckpointOptions.fromPartial(folders)).finish(),
   };
 }

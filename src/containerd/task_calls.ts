@@ -22,6 +22,12 @@ export const RESIZE = rpc(TasksDefinition, methods.resizePty, { action: on("resi
 export const CLOSE_IO = rpc(TasksDefinition, methods.closeIO, { action: on("close stdin of") });
 export const LIST_PIDS = rpc(TasksDefinition, methods.listPids, { action: on("list pids of") });
 export const UPDATE = rpc(TasksDefinition, methods.update, { action: on("update") });
+export const PAUSE = rpc(TasksDefinition, methods.pause, shim("pause"));
+export const RESUME = rpc(TasksDefinition, methods.resume, shim("resume"));
+export const CHECKPOINT = rpc(TasksDefinition, methods.checkpoint, {
+  action: on("checkpoint"),
+  timeoutMs: NO_TIMEOUT,
+});
 export const LIST = rpc(TasksDefinition, methods.list, {
   action: () => "list tasks",
   timeoutMs: LIST_TIMEOUT_MS,

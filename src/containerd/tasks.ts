@@ -3,6 +3,7 @@ import { CriError, isKind } from "../base/errors.ts";
 import type { Mount } from "./mount.ts";
 import type { TypedAny } from "./types.ts";
 import type { CallOptions, Calls } from "./channel.ts";
+import { checkpointOptions } from "./runtime_options.ts";
 import { toNs } from "./types.ts";
 import type { Process, Status } from "../gen/containerd/types/task/task.ts";
 import type { Timestamp } from "../gen/google/protobuf/timestamp.ts";
@@ -57,6 +58,14 @@ export interface TaskInfo {
   terminal: boolean;
 }
 
+/** Both are there already. */
+export interface CheckpointFolders {
+  /** For the images of its processes. */
+  imagePath: string;
+  /** For what is written about the work. */
+  workPath: string;
+}
+
 /** Which process of a task; the container's own without `execId`. */
 export interface ProcessOptions extends CallOptions {
   execId?: string;
@@ -90,6 +99,14 @@ export interface Tasks {
   closeStdin(id: string, o?: ProcessOptions): Promise<void>;
   /** Changes resources in place: an OCI `LinuxResources` as JSON. */
   update(id: string, resources: TypedAny, o?: CallOptions): Promise<void>;
+  /** Holds all its processes still; {@link resume} lets them go on. */
+  pause(id: string, o?: CallOptions): Promise<void>;
+  resume(id: string, o?: CallOptions): Promise<void>;
+  /**
+   * Has the runtime write its processes into a folder; it goes on running. For runc, by CRIU. It has
+   * no limit but its signal.
+   */
+  checkpoint(id: string, folders: CheckpointFolders, o?: CallOptions): Promise<void>;
   /** All processes of the container, as the host numbers them. */
   pids(id: string, o?: CallOptions): Promise<number[]>;
 }
@@ -181,7 +198,9 @@ function execs(channel: Calls): Pick<Tasks, "exec" | "startExec" | "deleteExec">
   };
 }
 
-function controls(channel: Calls): Pick<Tasks, "resize" | "closeStdin" | "update" | "pids"> {
+type Controls = "resize" | "closeStdin" | "update" | "pids" | "pause" | "resume" | "checkpoint";
+
+function controls(channel: Calls): Pick<Tasks, Controls> {
   return {
     resize: async (id, { width, height }, o) => {
       await channel.unary(calls.RESIZE, { ...processOf(id, o), width, height }, o);
@@ -192,6 +211,17 @@ function controls(channel: Calls): Pick<Tasks, "resize" | "closeStdin" | "update
     update: async (id, resources, o) => {
       const request = { containerId: id, resources, annotations: new Map<string, string>() };
       await channel.unary(calls.UPDATE, request, o);
+    },
+    pause: async (id, o) => {
+      await channel.unary(calls.PAUSE, { containerId: id }, o);
+    },
+    resume: async (id, o) => {
+      await channel.unary(calls.RESUME, { containerId: id }, o);
+    },
+    checkpoint: async (id, folders, o) => {
+      const options = checkpointOptions(folders);
+      const request = { containerId: id, parentCheckpoint: "", options };
+      await channel.unary(calls.CHECKPOINT, request, o);
     },
     pids: async (id, o) =>
       (await channel.unary(calls.LIST_PIDS, { containerId: id }, o)).processes.map((p) => p.pid),

@@ -27,6 +27,7 @@ import type { NameRegistry } from "../state/names.ts";
 import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoints.ts";
+import { endCheckpoint } from "./checkpoint.ts";
 import { containerExited, type ExitedDeps, unseenExit } from "./exited.ts";
 import { type SelinuxDeps, takeLevel } from "./selinux.ts";
 import { userOfSpec } from "./spec.ts";
@@ -96,6 +97,7 @@ async function recoverContainer(
   const task = checkpoint !== undefined && isOver(checkpoint)
     ? "none"
     : await findTask(deps.containerd.tasks, id, signal);
+  await endCheckpoint(deps, id);
   const createdAtNs = checkpoint?.createdAtNs ?? record.createdAtNs;
   const state = stateOf(deps, { task, checkpoint });
   const container: Container = {

@@ -1,6 +1,6 @@
 /** Every RPC of the CRI, a row each: check the request, call the verb, shape the answer. */
-import { CriError } from "../base/errors.ts";
 import { attach } from "../containers/attach.ts";
+import { checkpointContainer, type CheckpointDeps } from "../containers/checkpoint.ts";
 import { createContainer, type CreateDeps } from "../containers/create.ts";
 import { exec, type ExecSessionDeps } from "../containers/exec.ts";
 import { execSync, type ExecSyncDeps } from "../containers/exec_sync.ts";
@@ -33,6 +33,7 @@ import { inMessages } from "./entries.ts";
 import { type ObserveDeps, observeRows } from "./observe.ts";
 import type { Handlers } from "./service_definition.ts";
 import {
+  checkCheckpointContainer,
   checkCreateContainer,
   checkStopContainer,
   checkUpdateContainerResources,
@@ -55,6 +56,7 @@ export type RuntimeDeps =
   & ContainerStatusDeps
   & ReopenDeps
   & UpdateContainerDeps
+  & CheckpointDeps
   & UpdatePodDeps
   & ExecSyncDeps
   & ExecSessionDeps
@@ -72,7 +74,6 @@ export function runtimeService(deps: RuntimeDeps): RuntimeHandlers {
     ...containerRows(deps),
     ...streamRows(deps),
     ...observeRows(deps),
-    ...laterRows(),
   };
 }
 
@@ -150,6 +151,12 @@ function containerRows(deps: RuntimeDeps) {
       await updateContainerResources(deps, { idOrPrefix, resources }, signal);
       return {};
     },
+    checkpointContainer: async (request, signal) => {
+      checkCheckpointContainer(request);
+      const { containerId: idOrPrefix, location, timeout: timeoutSeconds } = request;
+      await checkpointContainer(deps, { idOrPrefix, location, timeoutSeconds }, signal);
+      return {};
+    },
     reopenContainerLog: async ({ containerId }) => {
       checkId("container_id", containerId);
       await reopenContainerLog(deps, containerId);
@@ -177,15 +184,4 @@ function streamRows(deps: RuntimeDeps) {
       return portForward(deps, request, signal);
     },
   } satisfies Partial<RuntimeHandlers>;
-}
-
-/** RPCs of the contract that this version doesn't have. Clients fall back on this answer. */
-function laterRows() {
-  return {
-    checkpointContainer: () => unimplemented("CheckpointContainer"),
-  } satisfies Partial<RuntimeHandlers>;
-}
-
-function unimplemented(method: string): never {
-  throw new CriError("unimplemented", `${method} is not implemented`);
 }

@@ -31,19 +31,28 @@ export async function* tarFile(
   if (rest > 0) yield new Uint8Array(BLOCK - rest);
 }
 
+/** A folder; its path ends in a slash. */
+export function* tarFolder(path: string): Generator<Uint8Array> {
+  yield header(path, 0, { type: "5", mode: "0000755" });
+}
+
 /** What an archive ends with. */
 export function tarEnd(): Uint8Array {
   return new Uint8Array(2 * BLOCK);
 }
 
 /** https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html, "ustar Interchange Format" */
-function header(path: string, sizeBytes: number): Uint8Array {
+function header(
+  path: string,
+  sizeBytes: number,
+  { type, mode } = { type: "0", mode: "0000644" },
+): Uint8Array {
   const block = new Uint8Array(BLOCK);
   const text = (at: number, value: string) => block.set(new TextEncoder().encode(value), at);
   const { prefix, name } = splitPath(path);
   text(0, name);
   text(345, prefix);
-  text(100, "0000644\0");
+  text(100, `${mode}\0`);
   text(108, "0000000\0");
   text(116, "0000000\0");
   if (sizeBytes <= MAX_OCTAL_SIZE) text(124, `${sizeBytes.toString(8).padStart(11, "0")}\0`);
@@ -54,7 +63,7 @@ function header(path: string, sizeBytes: number): Uint8Array {
   }
   text(136, "00000000000\0");
   text(148, "        ");
-  text(156, "0");
+  text(156, type);
   text(257, "ustar\0");
   text(263, "00");
   const sum = block.reduce((total, byte) => total + byte, 0);

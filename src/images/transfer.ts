@@ -15,7 +15,7 @@ import type { Descriptor } from "../containerd/types.ts";
 /** containerd, as far as images need it, and what all transfers of this process share. */
 export interface TransferDeps {
   readonly content: Content;
-  readonly diff: Diff;
+  readonly diff: Pick<Diff, "apply">;
   readonly images: Images;
   readonly leases: Leases;
   snapshots(snapshotter: string): Snapshots;

@@ -25,6 +25,25 @@ export function readFile(libc: CommonLibc, path: string, maxBytes = DEFAULT_MAX_
   }
 }
 
+/**
+ * A file's bytes, undefined when it can't be read.
+ *
+ * @throws CriError resourceExhausted for a file over `maxBytes`
+ */
+export function readBytesIfAny(
+  libc: CommonLibc,
+  path: string,
+  maxBytes: number,
+): Uint8Array | undefined {
+  const fd = libc.open(cString(path), O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  try {
+    return readAll(libc, fd, { maxBytes, action: `read ${path}` });
+  } finally {
+    libc.close(fd);
+  }
+}
+
 /** Where files are read to; there is one such call at a time, for none waits. */
 const scratch = new Uint8Array(CHUNK_BYTES);
 

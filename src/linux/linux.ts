@@ -4,7 +4,7 @@ import { type Device, devices, devicesAt } from "./devices.ts";
 import { cgroupMounts, removeCgroup } from "./cgroups.ts";
 import { datagramSocket } from "./datagrams.ts";
 import { keepSocketsFromPrograms } from "./close_on_exec.ts";
-import { listFolder, readFile, readFileIfAny } from "./files.ts";
+import { listFolder, readBytesIfAny, readFile, readFileIfAny } from "./files.ts";
 import { closeSockets, socketName } from "./handed_sockets.ts";
 import { findInRoot, readInRoot } from "./in_root.ts";
 import { openLibc, revokeFfi, type ServerLibc } from "./libc.ts";
@@ -75,6 +75,8 @@ export interface Linux {
   readFile(path: string, maxBytes?: number): string;
   /** The same, quickly; undefined when it can't be read. */
   readFileIfAny(path: string): string | undefined;
+  /** A file that need not be text; undefined when it can't be read. @throws CriError as readFile */
+  readBytesIfAny(path: string, maxBytes: number): Uint8Array | undefined;
   /** What a process has open; undefined for one that has ended. */
   openFilesOf(pid: number): OpenFiles | undefined;
   /** A socket for datagrams to a unix socket; whoever sends connects it. */
@@ -151,6 +153,7 @@ export function linuxOn(libc: ServerLibc): Linux {
     effectiveCapabilities: () => capabilitiesOf(readFile(libc, "/proc/thread-self/status")),
     readFile: (path, maxBytes) => readFile(libc, path, maxBytes),
     readFileIfAny: (path) => readFileIfAny(libc, path),
+    readBytesIfAny: (path, maxBytes) => readBytesIfAny(libc, path, maxBytes),
     openFilesOf: (pid) => openFilesOf(libc, pid),
     datagramSocket: () => datagramSocket(libc),
     listFolder: (path) => listFolder(libc, path),

@@ -19,6 +19,10 @@ export const sandboxStateDir = (roots: Roots, id: SandboxId): string =>
 export const containerDir = (roots: Roots, id: ContainerId): string =>
   `${roots.rootDir}/containers/${id}`;
 
+/** What is there while a container is checkpointed, and no longer. */
+export const checkpointDir = (roots: Roots, id: ContainerId): string =>
+  `${containerDir(roots, id)}/checkpointing`;
+
 /** What containerd's CRI plugin keeps of a container; there for one that it made. */
 export const containerStateDir = (roots: Roots, id: ContainerId): string =>
   `${roots.stateDir}/containers/${id}`;

@@ -48,6 +48,8 @@ export interface Settings {
   readonly defaultRuntime: string;
   /** Folders of the files that describe CDI devices; a later one counts before an earlier one. */
   readonly cdiDirs: readonly string[];
+  /** Folders under which checkpoints of containers may be written. */
+  readonly checkpointDirs: readonly string[];
 }
 
 /**

@@ -90,7 +90,7 @@ function serverPermissions(config: Config): CompartmentPermissions {
       ...config.cdi.spec_dirs,
       ...NODE_FILES,
     ]),
-    write: unique([...owned, ...sockets]),
+    write: unique([...owned, ...sockets, ...config.checkpoints.dirs]),
     net: unique([...sockets.map((path) => `unix:${path}`), metricsHost(config)]),
     ffi: [...LIBC_PATHS],
     env: [...GRPC_ENV],

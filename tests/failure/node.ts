@@ -235,6 +235,7 @@ function settingsOf(dir: string): Settings {
     runtimes: new Map([["runc", RUNC]]),
     defaultRuntime: "runc",
     cdiDirs: [],
+    checkpointDirs: [`${dir}/checkpoints`],
   };
 }
 

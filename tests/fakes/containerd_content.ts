@@ -119,5 +119,20 @@ export function fakeDiff(world: FakeWorld): Diff {
         annotations: new Map(),
       };
     },
+    compare: async ({ before, after }, mediaType, o) => {
+      const bytes = new TextEncoder().encode(`from ${before.length} to ${after.length} mounts`);
+      const digest = digestOf(bytes);
+      const content = {
+        ref: "compare",
+        digest,
+        sizeBytes: BigInt(bytes.length),
+        labels: new Map(),
+      };
+      commit(world, content, bytes);
+      if (o?.leaseId !== undefined) {
+        world.leases.get(o.leaseId)?.resources.push({ id: digest, type: "content" });
+      }
+      return { mediaType, digest, sizeBytes: content.sizeBytes, annotations: new Map() };
+    },
   };
 }

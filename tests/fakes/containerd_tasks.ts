@@ -104,7 +104,9 @@ function execs(world: FakeWorld): Pick<Tasks, "exec" | "startExec" | "deleteExec
   };
 }
 
-function controls(world: FakeWorld): Pick<Tasks, "resize" | "closeStdin" | "update" | "pids"> {
+type Controls = "resize" | "closeStdin" | "update" | "pids" | "pause" | "resume" | "checkpoint";
+
+function controls(world: FakeWorld): Pick<Tasks, Controls> {
   const find = async (id: string, o?: { execId?: string }) => {
     processOf(world, id, o?.execId);
   };
@@ -112,12 +114,32 @@ function controls(world: FakeWorld): Pick<Tasks, "resize" | "closeStdin" | "upda
     resize: (id, _size, o) => find(id, o),
     closeStdin: (id, o) => find(id, o),
     update: (id) => find(id),
+    pause: async (id) => turn(world, id, { from: "running", to: "paused" }),
+    resume: async (id) => turn(world, id, { from: "paused", to: "running" }),
+    checkpoint: async (id, { imagePath, workPath }) => {
+      taskOf(world, id);
+      await Deno.writeTextFile(`${workPath}/dump.log`, "(00.1) Dumping finished\n");
+      await Deno.writeTextFile(`${imagePath}/pages-1.img`, "pages");
+      await Deno.writeTextFile(`${imagePath}/core-1.img`, "core");
+    },
     pids: async (id) => {
       const task = taskOf(world, id);
       const running = [task, ...task.execs.values()].filter((p) => p.info.status !== "stopped");
       return running.map((p) => p.info.pid);
     },
   };
+}
+
+function turn(
+  world: FakeWorld,
+  id: string,
+  { from, to }: { from: TaskInfo["status"]; to: TaskInfo["status"] },
+): void {
+  const { info } = taskOf(world, id);
+  if (info.status !== from) {
+    throw new CriError("failedPrecondition", `task ${id} is ${info.status}`);
+  }
+  info.status = to;
 }
 
 function startProcess(world: FakeWorld, id: string, execId: string): number {

@@ -125,13 +125,13 @@ export class FakeLinux implements Linux {
     return this.files.get(path);
   }
 
+  readonly readBytesIfAny = (path: string) => encoder.encode(this.files.get(path));
+
   datagramSocket(): number {
     return 99;
   }
 
-  openFilesOf(): undefined {
-    return undefined;
-  }
+  readonly openFilesOf = (): undefined => undefined;
 
   listFolder(path: string): string[] {
     const below = [...this.files.keys()].filter((file) => file.startsWith(`${path}/`));

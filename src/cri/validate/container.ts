@@ -1,6 +1,7 @@
 /** Checks of requests about containers, before anything is done. */
 import { invalidArgument } from "../../base/errors.ts";
 import {
+  type CheckpointContainerRequest,
   type ContainerConfig,
   type CreateContainerRequest,
   type KeyValue,
@@ -99,4 +100,13 @@ export function checkUpdateContainerResources(
   checkNoNul("linux", linux);
   checkPairs("annotations", annotations);
   return linux;
+}
+
+/** @throws CriError invalidArgument naming the field */
+export function checkCheckpointContainer(
+  { containerId, location, timeout }: CheckpointContainerRequest,
+): void {
+  checkId("container_id", containerId);
+  checkAbsolutePath("location", location);
+  checkRange("timeout", timeout, { min: 0n, max: MAX_TIMEOUT_SECONDS });
 }
