@@ -37,9 +37,11 @@ async function makeNode(): Promise<Node> {
       import_dir: `${dir}/root/images`,
     },
     logs: { ...base.logs, dirs: [`${dir}/pods`] },
+    checkpoints: { dirs: [`${dir}/kubelet/checkpoints`] },
   };
   const folders = ["root/containerd", "state/io", "net.d", "bin", "cni", "netns", "certs.d"];
-  for (const folder of [...folders, "pods", "elsewhere", "root/images"]) {
+  const more = ["pods", "elsewhere", "root/images", "kubelet/checkpoints"];
+  for (const folder of [...folders, ...more]) {
     await Deno.mkdir(`${dir}/${folder}`, { recursive: true });
   }
   const plugin = `${dir}/bin/bridge`;
@@ -127,6 +129,7 @@ const CELLS: readonly Cell[] = [
       { kind: "write", path: `${dir}/root/file` },
       { kind: "write", path: `${dir}/cni/file` },
       { kind: "write", path: `${dir}/netns/file` },
+      { kind: "write", path: `${dir}/kubelet/checkpoints/one.tar` },
       { kind: "read", path: `${dir}/net.d` },
       { kind: "read", path: "/etc/hosts" },
     ],
@@ -136,6 +139,7 @@ const CELLS: readonly Cell[] = [
       { kind: "write", path: "/etc/hosts" },
       { kind: "write", path: node.plugin },
       { kind: "write", path: `${node.dir}/pods/log` },
+      { kind: "write", path: `${node.dir}/kubelet/config.yaml` },
     ],
   },
   { name: "open another library", compartment: "server", may: libc, mayNot: otherLibrary },
