@@ -1,5 +1,6 @@
 /** The disk of a Debian machine with systemd, containerd and what is to be installed on it. */
 import { busyboxFiles, testImage } from "../fakes/test_image.ts";
+import type { Flavour } from "./flavours.ts";
 import { ROOT } from "../check/source.ts";
 import { standIn, writeBundleFile } from "../world/releases.ts";
 import { sh } from "../world/sh.ts";
@@ -7,7 +8,8 @@ import { sh } from "../world/sh.ts";
 const SUITE = "bookworm";
 const PACKAGES = [
   ...["systemd-sysv", "dbus", "udev", "linux-image-cloud-amd64", "apparmor", "containerd", "runc"],
-  ...["containernetworking-plugins", "iptables", "iproute2", "procps", "kmod", "jq"],
+  ...["containernetworking-plugins", "iptables", "iproute2", "procps", "kmod", "jq", "criu"],
+  ...["selinux-policy-default", "policycoreutils"],
 ];
 const DISK_SIZE = "4G";
 
@@ -21,16 +23,16 @@ export interface Machine {
 /** Debian as it comes, kept between runs. */
 async function base(say: (line: string) => void): Promise<string> {
   const folder = `${ROOT}.tools/vm/${SUITE}`;
-  if (await Deno.stat(`${folder}.built`).then(() => true, () => false)) return folder;
+  const packages = PACKAGES.join(",");
+  if (await Deno.readTextFile(`${folder}.built`).catch(() => "") === packages) return folder;
   say("installing Debian into .tools/vm");
   await Deno.mkdir(`${ROOT}.tools/vm`, { recursive: true });
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   const policy = await sh("apt-cache", "policy", "containerd");
   const mirror = /^ +\d+ (http\S+) /m.exec(policy)?.[1];
   if (mirror === undefined) throw new Error("apt knows no server to install Debian from");
-  const packages = `--include=${PACKAGES.join(",")}`;
-  await sh("debootstrap", "--variant=minbase", packages, SUITE, folder, mirror);
-  await Deno.writeTextFile(`${folder}.built`, "");
+  await sh("debootstrap", "--variant=minbase", `--include=${packages}`, SUITE, folder, mirror);
+  await Deno.writeTextFile(`${folder}.built`, packages);
   return folder;
 }
 
@@ -103,16 +105,18 @@ WantedBy=multi-user.target
 
 export async function makeMachine(
   scratch: string,
+  { name, finish }: Flavour,
   say: (line: string) => void,
 ): Promise<Machine> {
   const from = await base(say);
-  say("making the machine's disk");
+  say(`making the disk of the machine with ${name}`);
   const root = `${scratch}/root`;
   await sh("cp", "-a", from, root);
   await Deno.mkdir(`${root}/opt/vm`, { recursive: true });
   await putSources(root);
   await putBundles(scratch, root);
-  await Deno.copyFile(`${ROOT}tests/vm/guest.sh`, `${root}/opt/vm/guest.sh`);
+  await Deno.copyFile(`${ROOT}tests/vm/common.sh`, `${root}/opt/vm/common.sh`);
+  await Deno.copyFile(`${ROOT}tests/vm/${name}.sh`, `${root}/opt/vm/guest.sh`);
   await Deno.copyFile(`${ROOT}install.sh`, `${root}/opt/vm/install.sh`);
   await Deno.copyFile(`${ROOT}.tools/bin/crictl`, `${root}/usr/local/bin/crictl`);
   await Deno.copyFile(`${ROOT}.tools/bin/critest`, `${root}/opt/vm/critest`);
@@ -125,6 +129,7 @@ export async function makeMachine(
   await Deno.symlink("/dev/null", `${units}/serial-getty@ttyS0.service`);
   await Deno.writeTextFile(`${root}/etc/fstab`, "/dev/vda / ext4 defaults 0 1\n");
   await Deno.writeTextFile(`${root}/etc/hostname`, "vm\n");
+  await finish?.(root);
   const boot = await Array.fromAsync(Deno.readDir(`${root}/boot`), ({ name }) => name);
   const find = (start: string) => `${root}/boot/${boot.find((name) => name.startsWith(start))}`;
   const disk = `${scratch}/disk.img`;

@@ -1,8 +1,9 @@
 /**
- * `./dev vm`: a real machine, booted: systemd, cgroup v2, AppArmor, every capability and a reboot.
- * What tests/vm/guest.sh tries in it comes back over the serial console.
+ * `./dev vm [NAME…]`: real machines, booted: one with systemd, cgroup v2, AppArmor, every capability
+ * and a reboot, one with SELinux. What tests/vm/NAME.sh tries comes back over the serial console.
  */
 import { print } from "../../src/cli/output.ts";
+import { type Flavour, FLAVOURS } from "./flavours.ts";
 import { type Machine, makeMachine } from "./image.ts";
 
 /** Emulated in software, minutes are what it takes. */
@@ -11,13 +12,16 @@ const LIMIT_MS = 25 * 60_000;
 const say = (line: string) => print(`${line}\n`);
 
 /** Runs the machine until it is switched off; gives the lines of its console as they come. */
-async function* boot({ disk, kernel, initrd }: Machine): AsyncGenerator<string> {
+async function* boot(
+  { disk, kernel, initrd }: Machine,
+  words: string,
+): AsyncGenerator<string> {
   const child = new Deno.Command("qemu-system-x86_64", {
     args: [
       ...["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048", "-nographic"],
       ...["-kernel", kernel, "-initrd", initrd, "-net", "none"],
       "-append",
-      "root=/dev/vda rw console=ttyS0 apparmor=1 security=apparmor quiet",
+      `root=/dev/vda rw console=ttyS0 ${words} quiet`,
       ...["-drive", `file=${disk},format=raw,if=virtio,cache=unsafe`],
     ],
     stdin: "null",
@@ -43,14 +47,19 @@ async function* boot({ disk, kernel, initrd }: Machine): AsyncGenerator<string> 
   }
 }
 
-async function main(): Promise<number> {
+interface Total {
+  passed: number;
+  failed: number;
+}
+
+/** One machine's tests. @returns whether they came to their end */
+async function run(flavour: Flavour, total: Total): Promise<boolean> {
   const scratch = await Deno.makeTempDir({ prefix: "cri-vm-" });
-  const total = { passed: 0, failed: 0 };
   let isWhole = false;
   try {
-    const machine = await makeMachine(scratch, say);
+    const machine = await makeMachine(scratch, flavour, say);
     say("starting the machine");
-    for await (const line of boot(machine)) {
+    for await (const line of boot(machine, flavour.words)) {
       const [, told] = /vm: (.*)$/.exec(line) ?? [];
       if (told === undefined) continue;
       say(told);
@@ -62,8 +71,20 @@ async function main(): Promise<number> {
     await Deno.remove(scratch, { recursive: true });
   }
   if (!isWhole) say("the machine did not come to the end of its tests");
-  say(`${total.passed} passed, ${total.failed} failed`);
-  return isWhole && total.failed === 0 ? 0 : 1;
+  return isWhole;
 }
 
-Deno.exit(await main());
+async function main(names: readonly string[]): Promise<number> {
+  const chosen = FLAVOURS.filter(({ name }) => names.length === 0 || names.includes(name));
+  if (chosen.length < names.length || chosen.length === 0) {
+    say(`there are: ${FLAVOURS.map(({ name }) => name).join(", ")}`);
+    return 2;
+  }
+  const total = { passed: 0, failed: 0 };
+  let areWhole = true;
+  for (const flavour of chosen) areWhole = await run(flavour, total) && areWhole;
+  say(`${total.passed} passed, ${total.failed} failed`);
+  return areWhole && total.failed === 0 ? 0 : 1;
+}
+
+Deno.exit(await main(Deno.args));

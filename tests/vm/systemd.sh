@@ -3,43 +3,10 @@
 # "vm: FAIL …" on the console is a test; the machine is switched off at the end of the second.
 # Much here is for another shell, or for a container's.
 # shellcheck disable=SC2016
-set -u
-console=/dev/ttyS0
-here=/opt/vm
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-
-note() { printf 'vm: %s\n' "$*" >$console; }
-
-# test "SENTENCE" COMMAND… is a test of the command's success; what it printed is shown otherwise.
-try() {
-  sentence=$1
-  shift
-  if "$@" >/tmp/out 2>&1; then note "ok $sentence"; else
-    note "FAIL $sentence"
-    tail -n 25 /tmp/out | sed 's/^/vm:      /' >$console
-  fi
-}
-
-finish() {
-  note "end"
-  systemctl poweroff
-  exit 0
-}
-
-# until_true SECONDS COMMAND…
-until_true() {
-  left=$1
-  shift
-  until "$@" >/dev/null 2>&1; do
-    left=$((left - 1))
-    [ "$left" -gt 0 ] || { "$@"; return 1; }
-    sleep 1
-  done
-}
+# shellcheck source=tests/vm/common.sh
+. /opt/vm/common.sh
 
 unit() { systemctl show -p "$1" --value cri-containerd.service; }
-image() { crictl images -o json | jq -r '.images[].repoTags[]?' | grep -m 1 web:1; }
-
 pod_json() {
   printf '{"metadata":{"name":"%s","namespace":"default","uid":"uid-%s","attempt":%s},"log_directory":"/var/log/pods/%s","linux":{"cgroup_parent":"vmtest.slice"}}' "$1" "$1" "$2" "$1"
 }
@@ -48,8 +15,6 @@ pod_json() {
 container_json() {
   printf '{"metadata":{"name":"%s","attempt":0},"image":{"image":"%s"},"log_path":"%s.log","command":["sh","-c","i=0; while true; do i=$((i+1)); echo $i; sleep 0.1; done"],"linux":{"resources":{"memory_limit_in_bytes":67108864,"oom_score_adj":-500},"security_context":{"apparmor":{"profile_type":%s}}}}' "$1" "$(image)" "$1" "${2:-0}"
 }
-
-install() { sh $here/install.sh --from "$1" --with-containerd system --disable-builtin-cri --with-cni --pod-cidr 10.99.0.0/16 --ready-timeout 240; }
 
 install_again() { install $here/two.tar | grep 'just so'; }
 
@@ -63,7 +28,6 @@ start_pod() {
   echo "$container" >$here/container
 }
 
-pid_of() { crictl inspect "$1" | jq -e .info.pid; }
 last_number() { tail -n 1 /var/log/pods/web/counter.log | sed 's/.* //'; }
 
 # counted_on NUMBER: has the container gone on from there, without a gap in its log?
@@ -73,23 +37,6 @@ counted_on() {
 
 same_pid() { [ "$(pid_of "$(cat $here/container)")" = "$pid" ]; }
 is_version() { cri-containerd version | grep -q "^cri-containerd $1 "; }
-
-no_failures() {
-  cri-containerd doctor --json >/tmp/doctor.json
-  jq -e '[.[] | select(.level == "fail")] == []' /tmp/doctor.json >/dev/null || { jq '.[] | select(.level == "fail")' /tmp/doctor.json; return 1; }
-}
-
-apparmor_suite() {
-  printf 'defaultTestContainerImage: %s\nwebServerTestImage: %s\n' "$(image)" "$(image)" >/tmp/images.yaml
-  # critest waits a minute at most, which this machine may not keep.
-  $here/critest -runtime-endpoint=unix:///run/cri-containerd/cri-containerd.sock \
-    -image-endpoint=unix:///run/cri-containerd/cri-containerd.sock -config=/dev/null \
-    -runtime-service-timeout=300s -test-images-file=/tmp/images.yaml \
-    -ginkgo.no-color -ginkgo.focus=AppArmor >/tmp/critest.log 2>&1
-  grep -a 'Ran .* Specs' /tmp/critest.log >$console
-  grep -aq 'SUCCESS!.* 0 Failed' /tmp/critest.log || { grep -a '\[FAIL\|FAILED\|flag' /tmp/critest.log; tail -n 5 /tmp/critest.log; return 1; }
-  grep -aq 'Ran [1-9]' /tmp/critest.log
-}
 
 first_start() {
   note "systemd $(systemctl --version | head -n 1), kernel $(uname -r), $(stat -f -c %T /sys/fs/cgroup)"
@@ -109,7 +56,7 @@ first_start() {
   try "statistics are told" sh -c "crictl stats -o json $container | jq -e '.stats[0].memory.workingSetBytes.value | tonumber > 0'"
   try "exec works" sh -c "test \"\$(crictl exec $container echo hello)\" = hello"
   try "doctor finds no fault" no_failures
-  try "critest's AppArmor tests pass" apparmor_suite
+  try "critest's AppArmor tests pass" suite AppArmor
 
   number=$(last_number)
   try "an upgrade replaces the daemon" install $here/two.tar
@@ -140,15 +87,6 @@ first_start() {
 }
 
 is_not_ready() { crictl pods -o json | jq -e '[.items[].state] == ["SANDBOX_NOTREADY"]'; }
-nothing_left() {
-  [ -z "$(ctr -n k8s.io containers ls -q)" ] || { echo "containers: $(ctr -n k8s.io containers ls -q)"; return 1; }
-  [ -z "$(ls /var/run/netns 2>/dev/null)" ] || { ls /var/run/netns; return 1; }
-  ! grep cri-containerd /proc/mounts || return 1
-  ! ls -d /sys/fs/cgroup/vmtest.slice/*.scope 2>/dev/null || return 1
-  left=$(find /var/lib/cni -name '10.*')
-  [ -z "$left" ] || { echo "$left"; return 1; }
-}
-
 second_start() {
   note "second start"
   try "the daemon is ready after a reboot" cri-containerd status --wait 240
