@@ -1,4 +1,5 @@
 /** Namespaces, attachments and addresses of pods that are recorded no more. */
+import { namesIn } from "../base/names_in.ts";
 import type { ResultCache } from "../cni/cache.ts";
 import { type HostLocalLease, removeLease } from "../cni/host_local.ts";
 import { hasNetns } from "../cni/netns.ts";
@@ -98,15 +99,6 @@ async function inodeOf(path: string): Promise<number> {
     return (await Deno.stat(path)).ino ?? -1;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return -1;
-    throw error;
-  }
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 /** Folders, cgroups, shims and a runtime's own records whose container is recorded no more. */
 import { removePath } from "../base/gone.ts";
+import { namesIn } from "../base/names_in.ts";
 import type { Linux } from "../linux/linux.ts";
 import type { Shim } from "../linux/shims.ts";
 import { ownedFolders } from "../state/folders.ts";
@@ -109,13 +110,4 @@ function lookForCgroups({ linux }: OnNodeDeps): Awaited<ReturnType<Look>> {
       remedy: `find /sys/fs/cgroup -depth -type d -path '*${path}*' -exec rmdir {} +`,
       remove: () => linux.removeCgroup(path),
     }));
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }

@@ -63,13 +63,12 @@ const STAT = 0;
 const WRITE = 1;
 const COMMIT = 2;
 
-const { decode, ...WRITE_RPC } = rpc(ContentDefinition, ContentDefinition.methods.write, {
+const WRITE_RPC = rpc(ContentDefinition, ContentDefinition.methods.write, {
   action: () => "",
   timeoutMs: NO_TIMEOUT,
 });
 const WRITE_STREAM: Rpc<Outgoing, WriteContentResponse> = {
   ...WRITE_RPC,
-  decode,
   action: ({ digest }) => `write content ${quoted(digest)}`,
   encode: ({ bytes }) => bytes,
 };

@@ -1,5 +1,6 @@
 /** One remote call: its path, its codecs, how long it may take and how an error names it. */
 import { Buffer } from "node:buffer";
+import type { Method } from "../base/codec.ts";
 
 /** Calls that only read or write containerd's database. */
 export const RECORD_TIMEOUT_MS = 10_000;
@@ -20,17 +21,6 @@ export interface Rpc<Q, S> {
   readonly action: (request: Q) => string;
   readonly encode: (request: Q) => Buffer;
   readonly decode: (bytes: Uint8Array) => S;
-}
-
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-
-interface Method<Q, S> {
-  readonly name: string;
-  readonly requestType: Codec<Q>;
-  readonly responseType: Codec<S>;
 }
 
 export interface RpcOptions<Q> {

@@ -2,6 +2,7 @@
 import { parse as parseYaml } from "yaml";
 import { CriError, during } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
+import { namesIn } from "../base/names_in.ts";
 import type { ContainerConfig } from "../gen/cri/v1/api.ts";
 import { type CdiEdits, type CdiFile, cdiNames, checkCdiFile, findCdiEdits } from "../oci/cdi.ts";
 import type { Settings } from "../state/settings.ts";
@@ -35,7 +36,7 @@ export async function cdiEdits(
 
 async function filesIn(dir: string): Promise<CdiFile[]> {
   const files: CdiFile[] = [];
-  for (const name of await namesIn(dir)) {
+  for (const name of (await namesIn(dir)).sort()) {
     if (!/\.(json|yaml|yml)$/.test(name)) continue;
     const path = `${dir}/${name}`;
     try {
@@ -55,14 +56,5 @@ async function read(path: string): Promise<unknown> {
     return path.endsWith(".json") ? JSON.parse(text) : parseYaml(text, YAML);
   } catch (error) {
     throw during(path, error, "failedPrecondition");
-  }
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(dir), ({ name }) => name)).sort();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
   }
 }

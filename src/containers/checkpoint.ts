@@ -141,8 +141,12 @@ async function checkpoint(
 
 /** Two at once would write into each other's folder. */
 async function refuseSecond(dir: string): Promise<void> {
-  const isThere = await Deno.lstat(dir).then(() => true, () => false);
-  if (isThere) throw new CriError("failedPrecondition", "It is being checkpointed already");
+  if (!await isThere(dir)) return;
+  throw new CriError("failedPrecondition", "It is being checkpointed already");
+}
+
+function isThere(path: string): Promise<boolean> {
+  return Deno.lstat(path).then(() => true, () => false);
 }
 
 /** @throws CriError unimplemented where no CRIU could do it */
@@ -154,8 +158,7 @@ function checkCriu(deps: CheckpointDeps, { metadata }: Container): void {
       remedy: "only runc's containers can",
     });
   }
-  const isThere = PROGRAM_FOLDERS.some((folder) => namesIn(deps, folder).includes("criu"));
-  if (isThere) return;
+  if (PROGRAM_FOLDERS.some((folder) => namesIn(deps, folder).includes("criu"))) return;
   throw new CriError("unimplemented", "CRIU, which writes checkpoints, isn't on this node", {
     remedy: "install the package criu, and see that `criu check` finds the kernel good for it",
   });
@@ -220,8 +223,9 @@ export interface EndCheckpointDeps {
 /** Takes back a checkpoint that died with the daemon: its container may still be held. */
 export async function endCheckpoint(deps: EndCheckpointDeps, id: ContainerId): Promise<void> {
   const dir = checkpointDir(deps.settings, id);
+  // One look for each container of a node, which is all for nearly every one.
+  if (!await isThere(dir)) return;
   const part = await Deno.readTextFile(`${dir}/part`).catch(() => undefined);
-  if (part === undefined && await Deno.lstat(dir).then(() => false, () => true)) return;
   try {
     await resume(deps.containerd.tasks, id);
     // Where this is to be done at all is said by the configuration, not by the file.

@@ -1,4 +1,5 @@
 /** The file of a checkpoint: where it may lie, and how it gets there whole or not at all. */
+import { folderAbove, namesOf } from "../base/below.ts";
 import { CriError, invalidArgument } from "../base/errors.ts";
 import { removePath } from "../base/gone.ts";
 
@@ -14,20 +15,13 @@ export function checkArchivePath(location: string, dirs: readonly string[]): str
   if (!location.startsWith("/") || location.endsWith("/") || names.includes("..")) {
     throw invalidArgument(FIELD, `${JSON.stringify(location)} is not the absolute path of a file`);
   }
-  const isBelow = dirs.some((dir) => {
-    const above = namesOf(dir);
-    return names.length > above.length && above.every((name, at) => name === names[at]);
-  });
-  if (isBelow) return `/${names.join("/")}`;
+  const found = folderAbove(names, dirs);
+  if (found !== undefined && found.below.length > 0) return `/${names.join("/")}`;
   throw new CriError(
     "invalidArgument",
     `${FIELD}: ${JSON.stringify(location)} is not below ${dirs.join(" or ")}`,
     { remedy: "name a file there, or the folder among checkpoints.dirs in the configuration" },
   );
-}
-
-function namesOf(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
 /** What it is called until it is whole. */
@@ -44,12 +38,12 @@ export async function writeArchive(
   const part = partOf(path);
   try {
     const options = { write: true, create: true, truncate: true, mode: 0o600 };
-    await using file = disposing(await Deno.open(part, options));
+    using file = await Deno.open(part, options);
     for await (const piece of pieces) {
       signal.throwIfAborted();
-      await writeAll(file.file, piece);
+      await writeAll(file, piece);
     }
-    await file.file.sync();
+    await file.sync();
     await Deno.rename(part, path);
   } catch (error) {
     await removePath(part);
@@ -60,10 +54,6 @@ export async function writeArchive(
       remedy: "make it; the kubelet makes its own when it starts",
     });
   }
-}
-
-function disposing(file: Deno.FsFile) {
-  return { file, [Symbol.asyncDispose]: () => Promise.resolve(file.close()) };
 }
 
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

@@ -1,5 +1,6 @@
 /** Checkpoint files: one a container, replaced atomically. */
 import type { ContainerId } from "../base/id.ts";
+import { replaceText } from "../base/replace_text.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from "../state/checkpoint.ts";
 import { containerDir } from "../state/folders.ts";
 import type { Settings } from "../state/settings.ts";
@@ -16,8 +17,7 @@ export async function writeCheckpoint(
   checkpoint: Checkpoint,
 ): Promise<void> {
   const path = `${containerDir(roots, id)}/${FILE}`;
-  await Deno.writeTextFile(`${path}.new`, encodeCheckpoint(checkpoint), { mode: 0o600 });
-  await Deno.rename(`${path}.new`, path);
+  await replaceText(path, encodeCheckpoint(checkpoint), 0o600);
 }
 
 /**

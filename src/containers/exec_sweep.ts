@@ -4,6 +4,7 @@
  */
 import { removePath } from "../base/gone.ts";
 import { logger } from "../base/log.ts";
+import { namesIn } from "../base/names_in.ts";
 import type { Containerd } from "../containerd/client.ts";
 import { EXEC_PREFIX } from "../state/folders.ts";
 import type { Settings } from "../state/settings.ts";
@@ -61,13 +62,4 @@ async function leftExecs({ stateDir }: Settings): Promise<LeftExec[]> {
     }
   }
   return left;
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }

@@ -6,7 +6,7 @@ import {
   type ListContainersRequest,
 } from "../gen/cri/v1/api.ts";
 import type { Container, ContainerStore } from "../state/containers.ts";
-import { Encoded, fieldEntry, joinEntries } from "../state/encoded.ts";
+import { Encoded, entriesOf, joinEntries } from "../state/encoded.ts";
 import { matchesLabels } from "../state/selector.ts";
 import type { ContainerState } from "../state/status.ts";
 
@@ -18,7 +18,10 @@ export interface ListDeps {
 /** Field number of ListContainersResponse.containers and StreamContainersResponse.containers. */
 const CONTAINERS = 1;
 
-const entries = new WeakMap<Container, Uint8Array>();
+const entry = entriesOf<Container>(
+  CONTAINERS,
+  (container) => CriContainer.encode(toCriContainer(container)).finish(),
+);
 
 const CRI_STATES: Record<ContainerState["kind"], CriState> = {
   created: CriState.CONTAINER_CREATED,
@@ -67,14 +70,6 @@ export function matching(store: ContainerStore, filter: ContainerFilter | undefi
 function isEmpty(filter: ContainerFilter): boolean {
   return filter.id === "" && filter.podSandboxId === "" && filter.state === undefined &&
     filter.labelSelector.size === 0;
-}
-
-function entry(container: Container): Uint8Array {
-  const known = entries.get(container);
-  if (known !== undefined) return known;
-  const bytes = fieldEntry(CONTAINERS, CriContainer.encode(toCriContainer(container)).finish());
-  entries.set(container, bytes);
-  return bytes;
 }
 
 function toCriContainer(container: Container): CriContainer {

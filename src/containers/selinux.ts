@@ -1,12 +1,10 @@
 /** SELinux of pods and containers: which label each runs under, and what its files are labelled with. */
 import { during, invalidArgument } from "../base/errors.ts";
-import type { Mount } from "../containerd/mount.ts";
 import type { ContainerConfig, PodSandboxConfig } from "../gen/cri/v1/api.ts";
 import type { MountSource, SelinuxLabels } from "../oci/input.ts";
 import {
   asksForSelinux,
   checkSelinux,
-  contextOption,
   levelOf,
   mountLabel,
   processLabel,
@@ -104,12 +102,6 @@ export function filesLabel({ selinux }: SelinuxDeps, { processLabel }: Labelled)
 export function specLabels(deps: SelinuxDeps, metadata: Labelled): SelinuxLabels | undefined {
   const mount = filesLabel(deps, metadata);
   return mount === "" ? undefined : { process: metadata.processLabel, mount };
-}
-
-/** Mounts whose files all have a label; without one as they are. */
-export function inContext<M extends Mount>(mounts: readonly M[], label: string): M[] {
-  if (label === "") return [...mounts];
-  return mounts.map((mount) => ({ ...mount, options: [...mount.options, contextOption(label)] }));
 }
 
 /** Folders of the node with everything in them, and those of which only what is in them is somebody's. */

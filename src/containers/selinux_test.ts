@@ -7,7 +7,6 @@ import {
   allotContainerLabel,
   allotPodLabel,
   filesLabel,
-  inContext,
   relabelMounts,
   releaseLevel,
   specLabels,
@@ -98,12 +97,6 @@ Deno.test("takeLevel() holds the level of a record, so that no new pod gets it",
   assert.equal(deps.selinux.levels.size, 0, "a record without a label holds none");
   takeLevel(deps, podOf(LABEL));
   assert.equal(deps.selinux.levels.size, 1);
-});
-
-Deno.test("inContext() adds the label in quotes to every mount, and nothing without one", () => {
-  const mounts = [{ type: "overlay", source: "overlay", target: "", options: ["index=off"] }];
-  assert.deepEqual(inContext(mounts, FILES)[0]?.options, ["index=off", `context="${FILES}"`]);
-  assert.deepEqual(inContext(mounts, ""), mounts);
 });
 
 function withMounts(...mounts: { hostPath: string; selinuxRelabel: boolean }[]) {

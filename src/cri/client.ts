@@ -1,22 +1,12 @@
 /** A client of the CRI, for the commands that show what a daemon knows. */
 import { Buffer } from "node:buffer";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import type { Method } from "../base/codec.ts";
 import { CriError, type Kind } from "../base/errors.ts";
 import { RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
 
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
-
-interface Codec<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-
-interface Method<Q, S> {
-  readonly name: string;
-  readonly requestType: Codec<Q>;
-  readonly responseType: Codec<S>;
-}
 
 /** Calls of one daemon's runtime service. */
 export class CriClient implements Disposable {

@@ -1,6 +1,7 @@
 /** Makes what grpc-js serves out of the generated definitions and our handlers. */
 import { Buffer } from "node:buffer";
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Codec, Method } from "../base/codec.ts";
 import { Encoded } from "../state/encoded.ts";
 import type { CallsInProgress } from "./calls.ts";
 import {
@@ -11,17 +12,8 @@ import {
   type UnaryHandler,
 } from "./handle.ts";
 
-/** The part of a generated message type that goes over the wire. */
-interface Wire<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-
-interface MethodDefinition {
-  readonly name: string;
-  readonly requestType: Wire<unknown>;
+interface MethodDefinition extends Method<unknown, unknown> {
   readonly requestStream: boolean;
-  readonly responseType: Wire<unknown>;
   readonly responseStream: boolean;
 }
 
@@ -92,7 +84,7 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 
 function wireMethod(service: string, method: MethodDefinition): ServiceDefinition[string] {
   const { requestType, responseType } = method;
-  const serialize = (wire: Wire<unknown>) => (value: unknown): Buffer => {
+  const serialize = (wire: Codec<unknown>) => (value: unknown): Buffer => {
     const bytes = value instanceof Encoded ? value.bytes : wire.encode(value).finish();
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   };

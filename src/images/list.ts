@@ -1,6 +1,6 @@
 /** ListImages: each image serialised once per change. */
 import { Image as CriImage, type ImageFilter } from "../gen/cri/v1/api.ts";
-import { Encoded, fieldEntry, joinEntries } from "../state/encoded.ts";
+import { Encoded, entriesOf, joinEntries } from "../state/encoded.ts";
 import { toCriImage } from "./cri_image.ts";
 import type { Image } from "./image.ts";
 import type { ImageStore } from "./store.ts";
@@ -12,7 +12,7 @@ export interface ListDeps {
 /** Field number of ListImagesResponse.images and StreamImagesResponse.images. */
 const IMAGES = 1;
 
-const entries = new WeakMap<Image, Uint8Array>();
+const entry = entriesOf<Image>(IMAGES, (image) => CriImage.encode(toCriImage(image)).finish());
 
 /** All images, or the one that the filter names. */
 export function listImages(deps: ListDeps, filter: ImageFilter | undefined): Encoded {
@@ -25,12 +25,4 @@ export function imageEntries({ store }: ListDeps, filter: ImageFilter | undefine
   if (wanted === "") return store.list().map(entry);
   const image = store.find(wanted);
   return image === undefined ? [] : [entry(image)];
-}
-
-function entry(image: Image): Uint8Array {
-  const known = entries.get(image);
-  if (known !== undefined) return known;
-  const bytes = fieldEntry(IMAGES, CriImage.encode(toCriImage(image)).finish());
-  entries.set(image, bytes);
-  return bytes;
 }

@@ -62,7 +62,8 @@ function fromBase64(text: string): Uint8Array {
   }
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+/** Undefined for what isn't JSON. */
+export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch {

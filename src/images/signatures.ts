@@ -11,7 +11,7 @@ import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import * as v from "valibot";
 import { CriError, during, isKind } from "../base/errors.ts";
 import type { Repository } from "../registry/client.ts";
-import { isBundle, statementsIn } from "./signature_bundle.ts";
+import { isBundle, parseJson, statementsIn } from "./signature_bundle.ts";
 
 /** What is asked of a registry. */
 type Source = Pick<Repository, "resolve" | "document" | "blob" | "referrers">;
@@ -209,12 +209,4 @@ async function blobOf(
 function digestIn(bytes: Uint8Array): string | undefined {
   const statement = v.safeParse(statementSchema, parseJson(bytes));
   return statement.success ? statement.output.critical.image["docker-manifest-digest"] : undefined;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 /** Where log files may lie. */
+import { folderAbove, namesOf } from "../base/below.ts";
 import { invalidArgument } from "../base/errors.ts";
 
 /** A log file as a configured folder and the names from there on. */
@@ -37,14 +38,7 @@ function locate(
   }
   const names = namesOf(path);
   if (names.includes("..")) throw invalidArgument(field, `${shown} has ".." in it`);
-  for (const root of dirs) {
-    const above = namesOf(root);
-    const isBelow = above.every((name, at) => name === names[at]);
-    if (isBelow) return { root, names: names.slice(above.length) };
-  }
+  const found = folderAbove(names, dirs);
+  if (found !== undefined) return { root: found.root, names: found.below };
   throw invalidArgument(field, `${shown} is not below ${dirs.join(" or ")} ([logs] dirs)`);
-}
-
-function namesOf(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".");
 }

@@ -94,9 +94,13 @@ export function levelOf(label: string): string {
   return parseLabel(label)?.level ?? "";
 }
 
-/** The option that gives all files of a mount a label. A level has commas, so it stands in quotes. */
-export function contextOption(label: string): string {
-  return `context="${label}"`;
+/** Mounts whose files all have a label; without one as they are. A level has commas: quotes. */
+export function inContext<M extends { readonly options: readonly string[] }>(
+  mounts: readonly M[],
+  label: string,
+): M[] {
+  if (label === "") return [...mounts];
+  return mounts.map((mount) => ({ ...mount, options: [...mount.options, `context="${label}"`] }));
 }
 
 /** The labels as a spec has them; a privileged process has none, its files keep theirs. */

@@ -3,6 +3,7 @@ import { SELinuxOption } from "../gen/cri/v1/api.ts";
 import { isKind } from "../base/errors.ts";
 import {
   checkSelinux,
+  inContext,
   mountLabel,
   parseContexts,
   processLabel,
@@ -83,4 +84,11 @@ Deno.test("checkSelinux() refuses names that would end the option of a mount, an
       JSON.stringify(bad),
     );
   }
+});
+
+Deno.test("inContext() adds the label in quotes to every mount, and nothing without one", () => {
+  const label = "system_u:object_r:container_file_t:s0:c1,c2";
+  const mounts = [{ type: "overlay", source: "overlay", target: "", options: ["index=off"] }];
+  assert.deepEqual(inContext(mounts, label)[0]?.options, ["index=off", `context="${label}"`]);
+  assert.deepEqual(inContext(mounts, ""), mounts);
 });

@@ -5,7 +5,7 @@ import {
   type PodSandboxFilter,
   PodSandboxState,
 } from "../gen/cri/v1/api.ts";
-import { Encoded, fieldEntry, joinEntries } from "../state/encoded.ts";
+import { Encoded, entriesOf, joinEntries } from "../state/encoded.ts";
 import type { Sandbox, SandboxStore } from "../state/sandboxes.ts";
 import { matchesLabels } from "../state/selector.ts";
 
@@ -17,7 +17,7 @@ export interface ListDeps {
 /** Field number of ListPodSandboxResponse.items and StreamPodSandboxesResponse.pod_sandboxes. */
 const ITEMS = 1;
 
-const entries = new WeakMap<Sandbox, Uint8Array>();
+const entry = entriesOf<Sandbox>(ITEMS, (pod) => PodSandbox.encode(toCriPodSandbox(pod)).finish());
 
 /** All pods that match the filter; pods that are still being made aren't there yet. */
 export function listPodSandbox(deps: ListDeps, { filter }: ListPodSandboxRequest): Encoded {
@@ -52,14 +52,6 @@ export function matching(store: SandboxStore, filter: PodSandboxFilter | undefin
 
 function isEmpty(filter: PodSandboxFilter): boolean {
   return filter.id === "" && filter.state === undefined && filter.labelSelector.size === 0;
-}
-
-function entry(pod: Sandbox): Uint8Array {
-  const known = entries.get(pod);
-  if (known !== undefined) return known;
-  const bytes = fieldEntry(ITEMS, PodSandbox.encode(toCriPodSandbox(pod)).finish());
-  entries.set(pod, bytes);
-  return bytes;
 }
 
 function toCriPodSandbox(pod: Sandbox): PodSandbox {

@@ -4,6 +4,7 @@
  */
 import { removePath } from "../base/gone.ts";
 import { logger } from "../base/log.ts";
+import { namesIn } from "../base/names_in.ts";
 import type { ContainerStore } from "../state/containers.ts";
 import { ownedFolders } from "../state/folders.ts";
 import type { SandboxStore } from "../state/sandboxes.ts";
@@ -43,14 +44,5 @@ async function sweep(
     log.warn("{path} belongs to no record and is removed", { path });
     for (const mount of deps.linux.mountsUnder(path).reverse()) deps.linux.unmount(mount);
     await removePath(path);
-  }
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return (await Array.fromAsync(Deno.readDir(dir))).map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
   }
 }

@@ -23,6 +23,21 @@ export function fieldEntry(field: number, message: Uint8Array): Uint8Array {
   return entry;
 }
 
+/** Gives the entries of a list for records, each serialised once. */
+export function entriesOf<R extends WeakKey>(
+  field: number,
+  encode: (record: R) => Uint8Array,
+): (record: R) => Uint8Array {
+  const entries = new WeakMap<R, Uint8Array>();
+  return (record) => {
+    const known = entries.get(record);
+    if (known !== undefined) return known;
+    const entry = fieldEntry(field, encode(record));
+    entries.set(record, entry);
+    return entry;
+  };
+}
+
 function varint(value: number): number[] {
   const bytes: number[] = [];
   while (value > 0x7f) {

@@ -6,6 +6,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { logger } from "../base/log.ts";
 import { pause } from "../base/pause.ts";
+import { replaceText } from "../base/replace_text.ts";
 import { type Certificate, makeCertificate } from "./certificate.ts";
 
 const log = logger("streaming");
@@ -41,8 +42,8 @@ export async function ownCertificate(
   const notAfterMs = nowMs + LASTS_MS;
   const made = await makeCertificate({ hosts, notBeforeMs: nowMs - EARLY_MS, notAfterMs });
   // A crash between the two leaves a pair that doesn't match, which is none.
-  await write(`${dir}/key.pem`, made.key, 0o600);
-  await write(`${dir}/cert.pem`, made.cert, 0o644);
+  await replaceText(`${dir}/key.pem`, made.key, 0o600);
+  await replaceText(`${dir}/cert.pem`, made.cert, 0o644);
   log.info("Made a certificate for exec, attach and port-forward, good until {until}: {path}", {
     until: new Date(notAfterMs).toISOString(),
     path: `${dir}/cert.pem`,
@@ -112,9 +113,4 @@ function isGood(
     log.warn("The certificate of exec, attach and port-forward is made anew: {error}", { error });
     return false;
   }
-}
-
-async function write(path: string, text: string, mode: number): Promise<void> {
-  await Deno.writeTextFile(`${path}.new`, text, { mode });
-  await Deno.rename(`${path}.new`, path);
 }

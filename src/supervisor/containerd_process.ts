@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import { pause } from "../base/pause.ts";
+import { replaceText } from "../base/replace_text.ts";
 import type { ManagedPaths } from "./managed_config.ts";
 
 const log = logger("containerd");
@@ -78,8 +79,7 @@ const PidFile = v.object({ pid: v.pipe(v.number(), v.integer(), v.minValue(2)) }
 
 /** Remembers the process for the next daemon, atomically. */
 export async function writePidFile(path: string, pid: number): Promise<void> {
-  await Deno.writeTextFile(`${path}.new`, JSON.stringify({ pid }), { mode: 0o600 });
-  await Deno.rename(`${path}.new`, path);
+  await replaceText(path, JSON.stringify({ pid }), 0o600);
 }
 
 /**
