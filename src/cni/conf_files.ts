@@ -1,5 +1,5 @@
 /** The configuration folder: which files in it are networks, and in what order. */
-import { CriError, toCriError } from "../base/errors.ts";
+import { CriError, during, toCriError } from "../base/errors.ts";
 import { type ConfText, type Network, parseNetwork, withFolder } from "./conf.ts";
 
 const EXTENSIONS = [".conflist", ".conf", ".json"];
@@ -13,6 +13,8 @@ export interface FoundNetworks {
   readonly problems: readonly string[];
   /** Why there is no network, undefined when there is one. */
   readonly reason: string | undefined;
+  /** The folder or a file in it could not be read, as when there is no file descriptor for it. */
+  readonly isUnreadable: boolean;
 }
 
 export interface FolderOptions {
@@ -59,29 +61,31 @@ export async function readNetworks({ confDir, maxConfNum }: FolderOptions): Prom
       !isDirectory && hasExtension(name)
     ).map(({ name }) => name);
   } catch (error) {
-    return nothing(
-      error instanceof Deno.errors.NotFound
-        ? `the CNI configuration folder ${confDir} does not exist; install a network add-on`
-        : `the CNI configuration folder ${confDir} can't be read: ${toCriError(error).message}`,
-    );
+    const reason = error instanceof Deno.errors.NotFound
+      ? `the CNI configuration folder ${confDir} does not exist; install a network add-on`
+      : `the CNI configuration folder ${confDir} can't be read: ${toCriError(error).message}`;
+    return { networks: [], problems: [], reason, isUnreadable: true };
   }
   if (files.length === 0) {
-    return nothing(
-      `no CNI configuration (*.conflist, *.conf or *.json) in ${confDir}; install a network add-on`,
-    );
+    const reason =
+      `no CNI configuration (*.conflist, *.conf or *.json) in ${confDir}; install a network add-on`;
+    return { networks: [], problems: [], reason, isUnreadable: false };
   }
   const networks: Network[] = [];
   const problems: string[] = [];
+  let isUnreadable = false;
   for (const file of files) {
     if (maxConfNum > 0 && networks.length >= maxConfNum) break;
     try {
       networks.push(await readNetwork(confDir, file));
     } catch (error) {
-      problems.push(toCriError(error).message);
+      const { kind, message } = toCriError(error);
+      problems.push(message);
+      isUnreadable ||= kind === "internal";
     }
   }
   const reason = `no usable CNI configuration in ${confDir}: ${problems.join("; ")}`;
-  return { networks, problems, reason: networks.length > 0 ? undefined : reason };
+  return { networks, problems, reason: networks.length > 0 ? undefined : reason, isUnreadable };
 }
 
 async function readNetwork(confDir: string, file: string): Promise<Network> {
@@ -108,17 +112,14 @@ function isNoFolder(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
+/** @throws CriError internal for what can't be read now, failedPrecondition for what never can */
 async function readText(file: string): Promise<ConfText> {
   try {
     const { size } = await Deno.stat(file);
-    if (size > MAX_FILE_BYTES) {
-      throw new CriError("failedPrecondition", `${size} bytes are more than a configuration has`);
-    }
-    return { file, text: await Deno.readTextFile(file) };
+    if (size <= MAX_FILE_BYTES) return { file, text: await Deno.readTextFile(file) };
+    throw new CriError("failedPrecondition", `${size} bytes are more than a configuration has`);
   } catch (error) {
-    throw new CriError("failedPrecondition", `${file}: ${toCriError(error).message}`, {
-      cause: error,
-    });
+    throw during(file, error);
   }
 }
 
@@ -130,8 +131,4 @@ async function entriesOf(dir: string): Promise<Deno.DirEntry[]> {
 /** Hidden files are editors' and installers' work in progress. */
 function hasExtension(name: string): boolean {
   return !name.startsWith(".") && EXTENSIONS.some((extension) => name.endsWith(extension));
-}
-
-function nothing(reason: string): FoundNetworks {
-  return { networks: [], problems: [], reason };
 }

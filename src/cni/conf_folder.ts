@@ -27,10 +27,11 @@ export class ConfFolder {
     this.#options = options;
   }
 
-  /** What is in the folder, at most a second ago. */
+  /** What is in the folder, at most a second ago; what could not be read then is read now. */
   async look(): Promise<FoundNetworks> {
+    const found = this.#readable;
     const isFresh = performance.now() - this.#lookedAt < RESCAN_MS;
-    if (this.#found !== undefined && isFresh && this.#looking === undefined) return this.#found;
+    if (found !== undefined && isFresh && this.#looking === undefined) return found;
     return await this.#lookNow();
   }
 
@@ -45,6 +46,11 @@ export class ConfFolder {
     this.#unwatch();
   }
 
+  /** Why something can't be read may pass without a trace in the folder. */
+  get #readable(): FoundNetworks | undefined {
+    return this.#found?.isUnreadable === true ? undefined : this.#found;
+  }
+
   #lookNow(): Promise<FoundNetworks> {
     this.#looking ??= this.#rescan().finally(() => this.#looking = undefined);
     return this.#looking;
@@ -53,14 +59,14 @@ export class ConfFolder {
   async #rescan(): Promise<FoundNetworks> {
     const now = await fingerprint(this.#options.confDir);
     this.#watch(now.split("\n", 1)[0] ?? "");
-    if (this.#found === undefined || now !== this.#fingerprint) {
-      const before = this.#found;
-      this.#found = await readNetworks(this.#options);
-      this.#fingerprint = now;
-      report(this.#found, before);
-    }
+    const before = this.#found;
+    const unchanged = now === this.#fingerprint ? this.#readable : undefined;
+    const found = unchanged ?? await readNetworks(this.#options);
+    if (found !== before) report(found, before);
+    this.#found = found;
+    this.#fingerprint = now;
     this.#lookedAt = performance.now();
-    return this.#found;
+    return found;
   }
 
   /** A folder of another identity than the watched one came in its place. */

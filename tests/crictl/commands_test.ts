@@ -1,32 +1,18 @@
 /** `cri-containerd ps|pods|stats|events|logs` on a running daemon, as people use them without crictl. */
 import assert from "node:assert/strict";
-import { crictlOf } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
 import { PROGRAM, PROGRAM_ARGS } from "../world/program.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
-const daemon = await startDaemon();
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
-await crictl("pull", busybox.image);
-
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
-Deno.test.afterAll(async () => {
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
-});
+const { daemon, crictl, pods, image } = await sharedNode();
+await crictl("pull", image);
 
 async function startPod(name: string, script: string) {
   const pod = await pods.run(name);
   const container = await pods.create(pod, {
     pod: podConfig(daemon, name),
-    container: containerConfig("main", busybox.image, { command: ["sh", "-c", script] }),
+    container: containerConfig("main", image, { command: ["sh", "-c", script] }),
   });
   await crictl("start", container);
   return { pod, container };

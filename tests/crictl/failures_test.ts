@@ -1,29 +1,15 @@
 /** What goes wrong on a node: a clear error, and nothing left of the pod or container. */
 import assert from "node:assert/strict";
-import { crictlOf } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft, leftovers } from "../world/leftovers.ts";
+import { leftovers } from "../world/leftovers.ts";
 import { CONF_FILE, PLUGIN_DIRS } from "../world/network.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
 import { sh } from "../world/sh.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
-const daemon = await startDaemon();
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
-const { image } = busybox;
+const { daemon, crictl, pods, image } = await sharedNode();
 const { network } = daemon;
 await crictl("pull", image);
-
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
-Deno.test.afterAll(async () => {
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
-});
 
 const METADATA = { name: "hostile", namespace: "default", uid: "u", attempt: 0 };
 

@@ -2,12 +2,10 @@
 import assert from "node:assert/strict";
 import { Signal } from "../../src/gen/cri/v1/api.ts";
 import { busyboxFiles, testImage } from "../fakes/test_image.ts";
-import { crictlOf } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
 import { limitOf } from "../world/limits.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
 const files = await Deno.makeTempDir({ prefix: "cri-fields-" });
 await Deno.mkdir(`${files}/cdi`);
@@ -19,26 +17,16 @@ await Deno.writeTextFile(
   }),
 );
 
-const daemon = await startDaemon({
+const { daemon, crictl, pods, image, registry } = await sharedNode({
   config: `[containerd.runtimes.based]
 base_spec = "${files}/base.json"
 [cdi]
 spec_dirs = ["${files}/cdi", "${files}/none"]
 `,
 });
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
-const { image, registry } = busybox;
 await crictl("pull", image);
 
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
 Deno.test.afterAll(async () => {
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
   await Deno.remove(files, { recursive: true });
 });
 

@@ -1,29 +1,17 @@
 /** The daemon's own metrics, as Prometheus scrapes them. */
 import assert from "node:assert/strict";
-import { crictlOf } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
 import { sh } from "../world/sh.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
-const daemon = await startDaemon({ config: '[metrics]\naddress = "127.0.0.1:0"\n' });
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
+const { daemon, crictl, pods, image, registry } = await sharedNode({
+  config: '[metrics]\naddress = "127.0.0.1:0"\n',
+});
 const address = await eventually(
   "the metrics' address",
   async () => (await daemon.log()).match(/Metrics are served on (\S+)/)?.[1],
 );
-
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
-Deno.test.afterAll(async () => {
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
-});
 
 async function scrape(): Promise<string> {
   const response = await fetch(`http://${address}/metrics`);
@@ -39,12 +27,12 @@ function value(text: string, series: string): number | undefined {
 }
 
 Deno.test("metrics tell of calls, pulls, plugins, pods and logs", async () => {
-  await crictl("pull", busybox.image);
-  assert.equal((await crictl.attempt("pull", `${busybox.registry.host}/nothing:1`)).code, 1);
+  await crictl("pull", image);
+  assert.equal((await crictl.attempt("pull", `${registry.host}/nothing:1`)).code, 1);
   const pod = await pods.run("measured");
   const container = await pods.create(pod, {
     pod: podConfig(daemon, "measured"),
-    container: containerConfig("main", busybox.image, {
+    container: containerConfig("main", image, {
       command: ["sh", "-c", "echo 0123456789; sleep 1000"],
     }),
   });
@@ -83,7 +71,7 @@ Deno.test("output that a full disk loses is counted and said, and logging goes o
     const script = "yes 0123456789 | head -n 50000; while :; do echo again; sleep 0.1; done";
     const container = await pods.create(pod, {
       pod: podConfig(daemon, "full"),
-      container: containerConfig("main", busybox.image, { command: ["sh", "-c", script] }),
+      container: containerConfig("main", image, { command: ["sh", "-c", script] }),
     });
     await crictl("start", container);
     const lost = await eventually("lost output", async () => {

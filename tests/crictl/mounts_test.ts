@@ -1,18 +1,13 @@
 /** What containers mount: paths of the node, images, and the volumes of their own image. */
 import assert from "node:assert/strict";
 import { busyboxFiles, testImage } from "../fakes/test_image.ts";
-import { crictlOf, type Json } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
+import type { Json } from "../world/crictl.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
 import { skipUnless } from "../world/skip.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
-const daemon = await startDaemon();
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
-const { image, registry } = busybox;
+const { daemon, crictl, pods, image, registry } = await sharedNode();
 await crictl("pull", image);
 
 const ODD = "odd place/with blanks";
@@ -63,15 +58,6 @@ registry.addImage(
 );
 const content = `${registry.host}/content:1`;
 await crictl("pull", content);
-
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
-Deno.test.afterAll(async () => {
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
-});
 
 /** Creates a container with mounts in a pod of its own. */
 async function create(name: string, mounts: Json[], more: { image?: string; command?: string[] }) {

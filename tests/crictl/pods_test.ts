@@ -1,26 +1,11 @@
 /** Pods and containers through crictl: made, seen, stopped, removed, and nothing left of them. */
 import assert from "node:assert/strict";
-import { crictlOf } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
-const daemon = await startDaemon();
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
-const { image } = busybox;
+const { daemon, crictl, pods, image } = await sharedNode();
 await crictl("pull", image);
-
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
-Deno.test.afterAll(async () => {
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
-});
 
 /** Runs a pod with one container that runs a command line, and gives both ids. */
 async function runPod(name: string, more: { pod?: object; container?: object } = {}) {

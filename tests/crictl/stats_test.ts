@@ -2,28 +2,15 @@
 import assert from "node:assert/strict";
 import type { ContainerStats } from "../../src/gen/cri/v1/api.ts";
 import { CriClient } from "../world/cri_client.ts";
-import { crictlOf } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
-const daemon = await startDaemon();
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
+const { daemon, crictl, pods, image } = await sharedNode();
 const client = new CriClient(daemon.listen);
-await crictl("pull", busybox.image);
+await crictl("pull", image);
 
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
-Deno.test.afterAll(async () => {
-  client[Symbol.dispose]();
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
-});
+Deno.test.afterAll(() => client[Symbol.dispose]());
 
 const LIMIT = 64 * 1024 * 1024;
 
@@ -31,7 +18,7 @@ async function startPod(name: string, more: { pod?: object; container?: object }
   const pod = await pods.run(name, more.pod);
   const container = await pods.create(pod, {
     pod: podConfig(daemon, name, more.pod),
-    container: containerConfig("main", busybox.image, {
+    container: containerConfig("main", image, {
       linux: { resources: { memory_limit_in_bytes: LIMIT } },
       labels: { app: name },
       ...more.container,

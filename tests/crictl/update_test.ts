@@ -2,29 +2,15 @@
 import assert from "node:assert/strict";
 import { LinuxContainerResources } from "../../src/gen/cri/v1/api.ts";
 import { CriClient } from "../world/cri_client.ts";
-import { crictlOf } from "../world/crictl.ts";
-import { startDaemon } from "../world/daemon.ts";
-import { assertNothingLeft } from "../world/leftovers.ts";
 import { type Limit, limitOf } from "../world/limits.ts";
-import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { containerConfig, podConfig } from "../world/requests.ts";
+import { sharedNode } from "../world/shared_node.ts";
 
-const daemon = await startDaemon();
-const busybox = await busyboxRegistry();
-const crictl = crictlOf(daemon);
-const pods = new Pods(crictl, daemon);
+const { daemon, crictl, pods, image } = await sharedNode();
 const cri = new CriClient(daemon.listen);
-const { image } = busybox;
 await crictl("pull", image);
 
-Deno.test.afterEach(async () => {
-  await pods.removeAll();
-  await assertNothingLeft(daemon);
-});
-Deno.test.afterAll(async () => {
-  cri[Symbol.dispose]();
-  await busybox[Symbol.asyncDispose]();
-  await daemon[Symbol.asyncDispose]();
-});
+Deno.test.afterAll(() => cri[Symbol.dispose]());
 
 const MIB = 1024n * 1024n;
 const LIMITS = {

@@ -127,3 +127,14 @@ Deno.test("describe() has go-cni's shape", async () => {
   assert.deepEqual(Config.Plugins[1].Network.capabilities, { portMappings: true });
   assert.deepEqual(JSON.parse(Config.Source), world.bridgeConf());
 });
+
+Deno.test("status() reads again what could not be read, though the folder is as it was", async () => {
+  await using world = await cniWorld();
+  const { confDir } = world;
+  await Deno.remove(confDir, { recursive: true });
+  assert.match(JSON.stringify(await world.networks.status()), /does not exist/);
+  await Deno.mkdir(confDir);
+  await world.configure("10-pods.conflist", world.bridgeConf());
+  const status = await world.networks.status();
+  assert.ok(status.ready, JSON.stringify(status));
+});
