@@ -1,12 +1,10 @@
-/**
- * The connection to containerd: gRPC over its unix socket. Calls use grpc-js's channel directly and
- * not its client class, which captures stack traces and wraps a stream around every call.
- */
-import * as grpc from "@grpc/grpc-js";
+/** The connection to containerd: gRPC over its unix socket. */
 import { CriError } from "../base/errors.ts";
 import { elapsedMs, logger } from "../base/log.ts";
+import type { ClientCall } from "../grpc/client_call.ts";
+import type { HeaderField } from "../grpc/hpack.ts";
+import { CODE, codeName, type Status } from "../grpc/status.ts";
 import { callAborted, callFailed, downRemedy } from "./errors.ts";
-import { GRPC_OPTIONS } from "./grpc_options.ts";
 import { Inbox } from "./inbox.ts";
 import { observeCall } from "./observed_call.ts";
 import type { Rpc } from "./rpc.ts";
@@ -43,9 +41,6 @@ export interface ChannelOptions {
   sessions?: number;
 }
 
-type WireCall = ReturnType<grpc.Channel["createCall"]>;
-type WireSession = Session<grpc.Channel>;
-
 /** A call before it has a place on the wire. */
 interface Asked {
   readonly path: string;
@@ -63,8 +58,6 @@ interface Sink {
 }
 
 const READY_WAIT_MS = 2_000;
-/** After this the session knows that its connection broke. */
-const LOSS_SHOWS_MS = 10;
 /** Messages of a stream read ahead. */
 const READ_AHEAD = 16;
 const log = logger("containerd");
@@ -72,20 +65,14 @@ const log = logger("containerd");
 /** One containerd in one namespace; it connects at once and again whenever the connection breaks. */
 export class Channel {
   readonly #address: string;
-  readonly #sessions: WireSession[];
-  readonly #metadata = new grpc.Metadata();
-  readonly #live = new Set<WireCall>();
+  readonly #sessions: Session[];
+  readonly #live = new Set<ClientCall>();
   #turn = 0;
   #isClosed = false;
 
-  constructor(options: ChannelOptions) {
-    this.#address = options.address;
-    this.#metadata.set("containerd-namespace", options.namespace);
-    this.#sessions = Array.from({ length: options.sessions ?? 1 }, () => {
-      const credentials = grpc.credentials.createInsecure();
-      const wire = new grpc.Channel(`unix:${options.address}`, credentials, GRPC_OPTIONS);
-      return new Session(wire, options.address);
-    });
+  constructor({ address, namespace, sessions = 1 }: ChannelOptions) {
+    this.#address = address;
+    this.#sessions = Array.from({ length: sessions }, () => new Session({ address, namespace }));
     this.onConnection((state) => {
       if (state.state === "ready") log.info("Connected to {address}", { address: this.#address });
       else log.warn("Not connected to containerd: {reason}", { reason: state.reason });
@@ -96,7 +83,7 @@ export class Channel {
   async unary<Q, S>(rpc: Rpc<Q, S>, request: Q, options?: CallOptions): Promise<S> {
     const asked = ask(rpc, request, options);
     const session = this.#nextSession();
-    if (!session.isReady()) await this.#ready(session, asked);
+    if (!session.isReady) await this.#ready(session, asked);
     const { promise, resolve, reject } = Promise.withResolvers<S>();
     let answer: { message: S } | undefined;
     const call = this.#start(session, asked, {
@@ -107,9 +94,8 @@ export class Channel {
         else reject(noAnswer(asked));
       },
     });
-    call.startRead();
-    call.sendMessageWithContext({}, rpc.encode(request));
-    call.halfClose();
+    call?.send(rpc.encode(request));
+    call?.halfClose();
     return await promise;
   }
 
@@ -127,11 +113,11 @@ export class Channel {
     const asked = ask(rpc, first, options);
     const { inbox, wire } = this.#stream(rpc, first, { ...asked, staysOpen: true });
     return {
-      send: (request) => wire.call?.sendMessageWithContext({}, rpc.encode(request)),
+      send: (request) => wire.call?.send(rpc.encode(request)),
       receive: async (timeoutMs) => {
         const timer = setTimeout(() => {
           const details = `no answer from containerd within ${timeoutMs / 1000} s`;
-          wire.call?.cancelWithStatus(grpc.status.DEADLINE_EXCEEDED, details);
+          wire.call?.cancel(CODE.deadlineExceeded, details);
         }, timeoutMs);
         try {
           const { done, value } = await inbox.next();
@@ -147,12 +133,12 @@ export class Channel {
 
   /** Whether a call would find a connection now. */
   isReady(): boolean {
-    return this.#sessions.every((session) => session.isReady());
+    return this.#sessions.every((session) => session.isReady);
   }
 
   connection(): ConnectionState {
     for (const session of this.#sessions) {
-      const state = session.state();
+      const { state } = session;
       if (state.state !== "ready") return state;
     }
     return { state: "ready" };
@@ -167,12 +153,12 @@ export class Channel {
   close(): void {
     this.#isClosed = true;
     for (const call of this.#live) {
-      call.cancelWithStatus(grpc.status.CANCELLED, "the connection to containerd is being closed");
+      call.cancel(CODE.cancelled, "the connection to containerd is being closed");
     }
     for (const session of this.#sessions) session.close();
   }
 
-  #nextSession(): WireSession {
+  #nextSession(): Session {
     this.#turn = (this.#turn + 1) % this.#sessions.length;
     const session = this.#sessions[this.#turn];
     if (session === undefined) throw new CriError("internal", "A channel needs a session");
@@ -180,87 +166,86 @@ export class Channel {
   }
 
   #stream<Q, S>(rpc: Rpc<Q, S>, request: Q, asked: Asked & { staysOpen?: boolean }) {
-    const wire: { call?: WireCall; isCancelled: boolean } = { isCancelled: false };
+    const wire: { call?: ClientCall | undefined; isCancelled: boolean } = { isCancelled: false };
     const inbox = new Inbox<S>({
       limit: READ_AHEAD,
-      more: () => wire.call?.startRead(),
+      pause: () => wire.call?.pause(),
+      resume: () => wire.call?.resume(),
       cancel: () => {
         wire.isCancelled = true;
-        wire.call?.cancelWithStatus(grpc.status.CANCELLED, "no longer wanted");
+        wire.call?.cancel(CODE.cancelled, "no longer wanted");
       },
     });
     const open = async () => {
       const session = this.#nextSession();
-      if (!session.isReady()) await this.#ready(session, asked);
+      if (!session.isReady) await this.#ready(session, asked);
       if (wire.isCancelled) return;
       const call = this.#start(session, asked, {
         message: (bytes) => inbox.push(rpc.decode(bytes)),
         end: (error) => inbox.end(error),
       });
       wire.call = call;
-      call.startRead();
-      call.sendMessageWithContext({}, rpc.encode(request));
-      if (asked.staysOpen !== true) call.halfClose();
+      call?.send(rpc.encode(request));
+      if (asked.staysOpen !== true) call?.halfClose();
     };
     open().catch((error) => inbox.end(error));
     return { inbox, wire };
   }
 
-  #start(session: WireSession, asked: Asked, sink: Sink): WireCall {
+  /** Undefined without a connection, which the sink has been told then. */
+  #start(session: Session, asked: Asked, sink: Sink): ClientCall | undefined {
     this.#check(asked);
-    const { path, timeoutMs, signal, leaseId } = asked;
-    const deadline = timeoutMs > 0 ? Date.now() + timeoutMs : Infinity;
-    const call = session.channel.createCall(path, deadline, null, null, null);
-    const onAbort = () => call.cancelWithStatus(grpc.status.CANCELLED, "aborted");
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const losses = session.losses();
+    const { path, timeoutMs, signal } = asked;
+    const losses = session.losses;
     const started = performance.now();
-    this.#live.add(call);
     const observed = observeCall(path, timeoutMs);
-    call.start(this.#metadataFor(leaseId, observed.traceparent), {
-      onReceiveMetadata: () => {},
-      onReceiveMessage: (bytes: Uint8Array) => {
-        try {
-          sink.message(bytes);
-        } catch (cause) {
-          call.cancelWithStatus(grpc.status.INTERNAL, `containerd's answer is broken: ${cause}`);
-        }
-      },
-      onReceiveStatus: (status) => {
+    const onEnd = (status: Status) => {
+      observed.ended(codeName(status.code));
+      // On the way of every call: nothing is built when nobody listens.
+      if (log.isEnabledFor("debug")) {
+        log.debug("containerd took {ms} ms to {action}", {
+          ms: elapsedMs(started),
+          action: asked.action(),
+        });
+      }
+      if (status.code === CODE.ok) return sink.end(undefined);
+      const isDown = !session.isReady || session.losses !== losses;
+      sink.end(this.#failure(asked, status, { isDown, started }));
+    };
+    const metadata = metadataOf(asked.leaseId, observed.traceparent);
+    const { client } = session;
+    if (client === undefined) {
+      onEnd({ code: CODE.unavailable, details: session.reason });
+      return undefined;
+    }
+    const call: ClientCall = client.call({ path, timeoutMs, metadata }, {
+      message: sink.message,
+      end: (status) => {
         signal?.removeEventListener("abort", onAbort);
         this.#live.delete(call);
-        observed.ended(grpc.status[status.code] ?? "UNKNOWN");
-        // On the way of every call: nothing is built when nobody listens.
-        if (log.isEnabledFor("debug")) {
-          log.debug("containerd took {ms} ms to {action}", {
-            ms: elapsedMs(started),
-            action: asked.action(),
-          });
-        }
-        if (status.code === grpc.status.OK) return sink.end(undefined);
-        const { code, details } = status;
-        const isLate = Date.now() >= deadline;
-        const fail = () => {
-          const isDown = !session.isReady() || session.losses() !== losses;
-          const downAddress = isDown ? this.#address : undefined;
-          const isClosed = this.#isClosed;
-          const action = asked.action();
-          sink.end(callFailed({ ...asked, action, code, details, isLate, isClosed, downAddress }));
-        };
-        // A broken connection is told to its calls first, as INTERNAL, and to its session then.
-        if (code === grpc.status.INTERNAL) setTimeout(fail, LOSS_SHOWS_MS);
-        else fail();
+        onEnd(status);
       },
     });
+    const onAbort = () => call.cancel(CODE.cancelled, "aborted");
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#live.add(call);
     return call;
   }
 
-  #metadataFor(leaseId: string | undefined, traceparent: string | undefined): grpc.Metadata {
-    if (leaseId === undefined && traceparent === undefined) return this.#metadata;
-    const metadata = this.#metadata.clone();
-    if (leaseId !== undefined) metadata.set("containerd-lease", leaseId);
-    if (traceparent !== undefined) metadata.set("traceparent", traceparent);
-    return metadata;
+  #failure(
+    asked: Asked,
+    { code, details }: Status,
+    { isDown, started }: { isDown: boolean; started: number },
+  ): CriError {
+    return callFailed({
+      ...asked,
+      action: asked.action(),
+      code,
+      details,
+      isLate: Math.ceil(performance.now() - started) >= asked.timeoutMs,
+      isClosed: this.#isClosed,
+      downAddress: isDown ? this.#address : undefined,
+    });
   }
 
   #check({ signal, action }: Asked): void {
@@ -270,12 +255,12 @@ export class Channel {
   }
 
   /** Waits a little for a connection that is down: containerd may just be restarting. */
-  async #ready(session: WireSession, asked: Asked): Promise<void> {
+  async #ready(session: Session, asked: Asked): Promise<void> {
     this.#check(asked);
     await session.waitReady(READY_WAIT_MS, asked.signal);
     this.#check(asked);
     // After a failed try the call itself fails at once, and tells what the try met with.
-    if (session.isReady() || session.hasFailed()) return;
+    if (session.isReady || session.hasFailed) return;
     const message = `Cannot ${asked.action()}: containerd doesn't answer`;
     throw new CriError("unavailable", message, { remedy: downRemedy(this.#address) });
   }
@@ -289,6 +274,16 @@ function ask<Q, S>(rpc: Rpc<Q, S>, request: Q, options: CallOptions | undefined)
     signal: options?.signal,
     leaseId: options?.leaseId,
   };
+}
+
+function metadataOf(
+  leaseId: string | undefined,
+  traceparent: string | undefined,
+): HeaderField[] {
+  const fields: HeaderField[] = [];
+  if (leaseId !== undefined) fields.push(["containerd-lease", leaseId]);
+  if (traceparent !== undefined) fields.push(["traceparent", traceparent]);
+  return fields;
 }
 
 function noAnswer(asked: Asked): CriError {

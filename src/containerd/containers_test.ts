@@ -20,7 +20,12 @@ Deno.test("containers.list() falls back to the plain list where there is no stre
     },
     serverStream: (rpc) => {
       paths.push(rpc.path);
-      const inbox = new Inbox<never>({ limit: 1, more: () => {}, cancel: () => {} });
+      const inbox = new Inbox<never>({
+        limit: 1,
+        pause: () => {},
+        resume: () => {},
+        cancel: () => {},
+      });
       inbox.end(new CriError("unimplemented", "no stream"));
       return inbox;
     },

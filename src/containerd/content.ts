@@ -1,4 +1,5 @@
 /** The content store: blobs by digest. */
+import { concat } from "../base/concat.ts";
 import { CriError, isKind } from "../base/errors.ts";
 import {
   ContentDefinition,
@@ -168,19 +169,7 @@ async function readWhole(
     }
     pieces.push(data);
   }
-  return joined(pieces, length);
-}
-
-function joined(pieces: Uint8Array[], length: number): Uint8Array {
-  const [first] = pieces;
-  if (first !== undefined && pieces.length === 1) return first;
-  const whole = new Uint8Array(length);
-  let offset = 0;
-  for (const piece of pieces) {
-    whole.set(piece, offset);
-    offset += piece.length;
-  }
-  return whole;
+  return concat(pieces, length);
 }
 
 function fromWire(i: WireInfo | undefined): ContentInfo {

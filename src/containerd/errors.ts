@@ -29,7 +29,6 @@ export function kindOfCode(code: number): Kind {
 
 const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;
-const INTERNAL = 13;
 const UNAVAILABLE = 14;
 
 export interface FailedCall {
@@ -55,7 +54,9 @@ export function callFailed(call: FailedCall): CriError {
     const limit = `${call.timeoutMs / 1000} s`;
     return new CriError("deadlineExceeded", `Cannot ${action}: no answer within ${limit}`);
   }
-  const code = codeOf(call);
+  // Its shutdown cancels what it works on, and nobody here has.
+  const isCut = call.code === CANCELLED && !call.isClosed;
+  const code = isCut ? UNAVAILABLE : call.code;
   if (code !== UNAVAILABLE || downAddress === undefined) {
     return new CriError(kindOfCode(code), `Cannot ${action}: ${details}`);
   }
@@ -63,15 +64,6 @@ export function callFailed(call: FailedCall): CriError {
     cause: new Error(details),
     remedy: downRemedy(downAddress),
   });
-}
-
-/** Two ways in which a containerd that goes away shows itself as something else. */
-function codeOf({ code, isClosed, downAddress }: FailedCall): number {
-  // Its shutdown cancels what it works on, and nobody here has.
-  if (code === CANCELLED && !isClosed) return UNAVAILABLE;
-  // grpc-js makes INTERNAL of a broken pipe under a call.
-  if (code === INTERNAL && downAddress !== undefined) return UNAVAILABLE;
-  return code;
 }
 
 /** A call that its signal ended; a reason that isn't an error of a known kind is a cancellation. */

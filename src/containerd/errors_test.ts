@@ -39,11 +39,6 @@ Deno.test("callFailed() asks for containerd only when the connection is down", (
   assert.match(down.text, /no connection to containerd; is containerd running/);
 });
 
-Deno.test("callFailed() makes unavailable of a connection that broke under the call", () => {
-  assert.equal(callFailed({ ...failed, code: 13 }).kind, "internal");
-  assert.equal(callFailed({ ...failed, code: 13, downAddress: "/run/c.sock" }).kind, "unavailable");
-});
-
 Deno.test("callFailed() makes cancelled only of what we have cancelled", () => {
   assert.equal(callFailed({ ...failed, code: 1 }).kind, "unavailable");
   assert.equal(callFailed({ ...failed, code: 1, isClosed: true }).kind, "cancelled");

@@ -1,10 +1,11 @@
 /** Messages of a stream between the wire, which pushes, and the reader, which pulls. */
 
 export interface InboxOptions {
-  /** Messages that may wait unread; the wire is asked for more only below that. */
+  /** As many messages may wait unread before the wire is held. */
   limit: number;
-  /** Asks the wire for one more message. */
-  more(): void;
+  /** Holds the wire: what is on its way may still come. */
+  pause(): void;
+  resume(): void;
   /** The reader has had enough. */
   cancel(): void;
 }
@@ -15,14 +16,13 @@ export class Inbox<T> implements AsyncIterableIterator<T> {
   readonly #waiting: T[] = [];
   #reader: PromiseWithResolvers<IteratorResult<T>> | undefined;
   #end: { error: unknown } | undefined;
-  #asked = true;
+  #isPaused = false;
 
   constructor(options: InboxOptions) {
     this.#options = options;
   }
 
   push(message: T): void {
-    this.#asked = false;
     const reader = this.#reader;
     if (reader === undefined) {
       this.#waiting.push(message);
@@ -30,7 +30,9 @@ export class Inbox<T> implements AsyncIterableIterator<T> {
       this.#reader = undefined;
       reader.resolve({ done: false, value: message });
     }
-    this.#askForMore();
+    if (this.#isPaused || this.#waiting.length < this.#options.limit) return;
+    this.#isPaused = true;
+    this.#options.pause();
   }
 
   /** What waits is still read; then the reader gets the error or the end. */
@@ -46,7 +48,7 @@ export class Inbox<T> implements AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T>> {
     const value = this.#waiting.shift();
     if (value !== undefined) {
-      this.#askForMore();
+      this.#goOn();
       return Promise.resolve({ done: false, value });
     }
     if (this.#end === undefined) {
@@ -72,11 +74,9 @@ export class Inbox<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
-  #askForMore(): void {
-    if (this.#asked || this.#end !== undefined || this.#waiting.length >= this.#options.limit) {
-      return;
-    }
-    this.#asked = true;
-    this.#options.more();
+  #goOn(): void {
+    if (!this.#isPaused || this.#waiting.length >= this.#options.limit) return;
+    this.#isPaused = false;
+    this.#options.resume();
   }
 }

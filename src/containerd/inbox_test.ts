@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { Inbox } from "./inbox.ts";
 
 function open(limit: number) {
-  const wire = { asked: 0, cancelled: 0 };
+  const wire = { isPaused: false, cancelled: 0 };
   const inbox = new Inbox<number>({
     limit,
-    more: () => wire.asked++,
+    pause: () => wire.isPaused = true,
+    resume: () => wire.isPaused = false,
     cancel: () => wire.cancelled++,
   });
   return { inbox, wire };
@@ -35,14 +36,18 @@ Deno.test("Inbox hands a message to a reader who waits already", async () => {
   assert.deepEqual(await next, { done: false, value: 7 });
 });
 
-Deno.test("Inbox asks the wire for more only while there is room", async () => {
+Deno.test("Inbox holds the wire while there is no room", async () => {
   const { inbox, wire } = open(2);
   inbox.push(1);
-  assert.equal(wire.asked, 1);
+  assert.equal(wire.isPaused, false);
   inbox.push(2);
-  assert.equal(wire.asked, 1);
+  assert.equal(wire.isPaused, true);
+  // It was on its way.
+  inbox.push(3);
   await inbox.next();
-  assert.equal(wire.asked, 2);
+  assert.equal(wire.isPaused, true);
+  await inbox.next();
+  assert.equal(wire.isPaused, false);
 });
 
 Deno.test("Inbox cancels the wire when its reader stops early", async () => {

@@ -1,57 +1,75 @@
-/** One HTTP/2 session to containerd: whether it stands, and since when it doesn't. */
+/** One connection to containerd: whether it stands, and since when it doesn't. */
+import { logger } from "../base/log.ts";
+import { pause } from "../base/pause.ts";
+import type { GrpcClient } from "../grpc/client.ts";
+import { dial } from "../grpc/dial.ts";
 
 export type ConnectionState =
   | { state: "ready" }
   /** `since` in milliseconds since the epoch. */
   | { state: "connecting"; since: number; reason: string };
 
-/** What is used of grpc-js's channel here. */
-interface WireChannel {
-  getConnectivityState(tryToConnect: boolean): number;
-  watchConnectivityState(state: number, deadline: number, changed: (e?: Error) => void): void;
-  close(): void;
+const log = logger("containerd");
+
+const MAX_MESSAGE_BYTES = 1024 * 1024 * 1024;
+
+const FIRST_BACKOFF_MS = 100;
+/** A try on a unix socket costs next to nothing, and a restarted containerd is found soon. */
+const MAX_BACKOFF_MS = 1_000;
+
+export interface SessionOptions {
+  /** Path of the unix socket. */
+  readonly address: string;
+  /** Sent with each call. */
+  readonly namespace: string;
 }
 
-/** https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md */
-const READY = 2;
-const TRANSIENT_FAILURE = 3;
-
-/** Keeps a channel connected, for grpc-js alone would wait for the next call to try again. */
-export class Session<C extends WireChannel> {
-  readonly channel: C;
-  readonly #address: string;
+/** Keeps a connection: it is made at once, and again whenever it breaks. */
+export class Session {
+  readonly #options: SessionOptions;
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #waiting = new Set<() => void>();
+  readonly #closing = new AbortController();
+  #client: GrpcClient | undefined;
   #state: ConnectionState;
+  #hasFailed = false;
   #losses = 0;
-  #isClosed = false;
 
-  constructor(channel: C, address: string) {
-    this.channel = channel;
-    this.#address = address;
+  constructor(options: SessionOptions) {
+    this.#options = options;
     this.#state = {
       state: "connecting",
       since: Date.now(),
-      reason: `the first connection to ${address} isn't made yet`,
+      reason: `the first connection to ${options.address} isn't made yet`,
     };
-    this.#watch();
+    void this.#keep();
   }
 
-  isReady(): boolean {
-    return this.channel.getConnectivityState(false) === READY;
+  /** What a call can be made on now, if anything. */
+  get client(): GrpcClient | undefined {
+    return this.#client?.isOpen === true ? this.#client : undefined;
+  }
+
+  get isReady(): boolean {
+    return this.client !== undefined;
   }
 
   /** Whether the last try to connect failed. */
-  hasFailed(): boolean {
-    return this.channel.getConnectivityState(false) === TRANSIENT_FAILURE;
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /** How often a connection that stood has broken. */
-  losses(): number {
+  get losses(): number {
     return this.#losses;
   }
 
-  state(): ConnectionState {
+  /** Why there is no connection; empty when there is. */
+  get reason(): string {
+    return this.#state.state === "ready" ? "" : this.#state.reason;
+  }
+
+  get state(): ConnectionState {
     return this.#state;
   }
 
@@ -78,32 +96,67 @@ export class Session<C extends WireChannel> {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.channel.close();
+    this.#closing.abort();
+    const client = this.#client;
+    this.#client = undefined;
+    void client?.close("the connection to containerd is being closed");
     this.#wake();
   }
 
-  #watch(): void {
-    const wire = this.channel.getConnectivityState(true);
-    this.#note(wire);
-    this.channel.watchConnectivityState(wire, Infinity, () => {
-      if (!this.#isClosed) this.#watch();
-    });
+  async #keep(): Promise<void> {
+    let backoffMs = FIRST_BACKOFF_MS;
+    while (!this.#closing.signal.aborted) {
+      const wasReady = await this.#live();
+      if (wasReady) backoffMs = FIRST_BACKOFF_MS;
+      await pause(backoffMs, this.#closing.signal);
+      backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS);
+    }
   }
 
-  #note(wire: number): void {
-    const was = this.#state;
-    if (wire === READY) {
-      this.#wake();
-      if (was.state !== "ready") this.#become({ state: "ready" });
-    } else if (was.state === "ready") {
-      this.#losses++;
-      const reason = `the connection to ${this.#address} was lost`;
-      this.#become({ state: "connecting", since: Date.now(), reason });
-    } else if (wire === TRANSIENT_FAILURE) {
-      // The same outage goes on: since stays, and nobody is told again.
-      this.#state = { ...was, reason: `nothing answers at ${this.#address}` };
+  /** From a try to connect to the end of what it made. @returns whether it was ever ready */
+  async #live(): Promise<boolean> {
+    const { address, namespace } = this.#options;
+    const over = Promise.withResolvers<void>();
+    try {
+      this.#onReady(
+        await dial(address, {
+          maxMessageBytes: MAX_MESSAGE_BYTES,
+          metadata: [["containerd-namespace", namespace]],
+          onDraining: over.resolve,
+          onEnd: () => over.resolve(),
+        }),
+      );
+      await over.promise;
+    } catch (error) {
+      log.trace("Cannot connect to {address}: {error}", { address, error });
     }
+    return this.#onOver();
+  }
+
+  #onReady(client: GrpcClient): void {
+    if (this.#closing.signal.aborted) return void client.close("it isn't wanted any more");
+    this.#client = client;
+    this.#hasFailed = false;
+    this.#become({ state: "ready" });
+    this.#wake();
+  }
+
+  /** @returns whether it was ready */
+  #onOver(): boolean {
+    const { address } = this.#options;
+    const wasReady = this.#client !== undefined;
+    this.#client = undefined;
+    if (this.#closing.signal.aborted) return wasReady;
+    this.#hasFailed = !wasReady;
+    if (wasReady) {
+      this.#losses++;
+      const reason = `the connection to ${address} was lost`;
+      this.#become({ state: "connecting", since: Date.now(), reason });
+    } else if (this.#state.state === "connecting") {
+      // The same outage goes on: since stays, and nobody is told again.
+      this.#state = { ...this.#state, reason: `nothing answers at ${address}` };
+    }
+    return wasReady;
   }
 
   #become(state: ConnectionState): void {

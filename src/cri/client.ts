@@ -1,42 +1,36 @@
 /** A client of the CRI, for the commands that show what a daemon knows. */
-import { Buffer } from "node:buffer";
-import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 import type { Method } from "../base/codec.ts";
 import { CriError, type Kind } from "../base/errors.ts";
 import { RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
+import { CODE, StatusError } from "../grpc/status.ts";
+import { UnixClient } from "../grpc/unix_client.ts";
 
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
 
 /** Calls of one daemon's runtime service. */
 export class CriClient implements Disposable {
-  readonly #client: Client;
+  readonly #client: UnixClient;
   readonly #listen: string;
 
   /** @param listen path of the daemon's socket */
   constructor(listen: string) {
     this.#listen = listen;
-    this.#client = new Client(`unix:${listen}`, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-      "grpc.enable_http_proxy": 0,
-    });
+    this.#client = new UnixClient(listen, { maxMessageBytes: MAX_MESSAGE_BYTES });
   }
 
   /** @throws CriError unavailable when no daemon answers, else of the kind that it answered */
-  call<Q, S>(method: Method<Q, S>, request: Q): Promise<S> {
-    const { promise, resolve, reject } = Promise.withResolvers<S>();
-    this.#client.makeUnaryRequest(
-      pathOf(method),
-      (message: Q) => encoded(method, message),
-      (bytes: Buffer) => method.responseType.decode(bytes),
-      request,
-      { deadline: Date.now() + TIMEOUT_MS },
-      (error, response) => {
-        if (response !== undefined) resolve(response);
-        else reject(this.#failure(error));
-      },
-    );
-    return promise;
+  async call<Q, S>(method: Method<Q, S>, request: Q): Promise<S> {
+    try {
+      const answer = await this.#client.unary({
+        path: pathOf(method),
+        message: method.requestType.encode(request).finish(),
+        timeoutMs: TIMEOUT_MS,
+      });
+      return method.responseType.decode(answer);
+    } catch (error) {
+      throw this.#failure(error);
+    }
   }
 
   /** The messages of a stream, until the signal is aborted. */
@@ -45,27 +39,37 @@ export class CriClient implements Disposable {
     request: Q,
     signal: AbortSignal,
   ): AsyncGenerator<S> {
-    const call = this.#client.makeServerStreamRequest(
-      pathOf(method),
-      (message: Q) => encoded(method, message),
-      (bytes: Buffer) => method.responseType.decode(bytes),
-      request,
-    );
-    const cancel = () => call.cancel();
-    signal.addEventListener("abort", cancel, { once: true });
+    const leave = new AbortController();
+    const messages: S[] = [];
+    let more = Promise.withResolvers<void>();
+    let end: { error?: unknown } | undefined;
+    this.#client.stream({
+      path: pathOf(method),
+      message: method.requestType.encode(request).finish(),
+      signal: AbortSignal.any([signal, leave.signal]),
+    }, {
+      message: (bytes) => {
+        messages.push(method.responseType.decode(bytes));
+        more.resolve();
+      },
+    }).then(() => end = {}, (error) => end = { error }).finally(() => more.resolve());
     try {
-      for await (const message of call) yield message;
-    } catch (error) {
-      if (!signal.aborted) throw this.#failure(error);
+      while (true) {
+        await more.promise;
+        more = Promise.withResolvers();
+        yield* messages.splice(0);
+        if (end === undefined) continue;
+        if (end.error === undefined || signal.aborted) return;
+        throw this.#failure(end.error);
+      }
     } finally {
-      signal.removeEventListener("abort", cancel);
-      call.cancel();
+      leave.abort();
     }
   }
 
   #failure(error: unknown): CriError {
-    if (!isServiceError(error)) {
-      return new CriError("internal", "The daemon's answer is missing", { cause: error });
+    if (!(error instanceof StatusError)) {
+      return new CriError("internal", "The daemon's answer is broken", { cause: error });
     }
     const kind = KINDS.get(error.code) ?? "internal";
     if (kind !== "unavailable") return new CriError(kind, error.details);
@@ -75,27 +79,19 @@ export class CriClient implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#client[Symbol.dispose]();
   }
 }
 
-const KINDS: ReadonlyMap<status, Kind> = new Map([
-  [status.INVALID_ARGUMENT, "invalidArgument"],
-  [status.NOT_FOUND, "notFound"],
-  [status.FAILED_PRECONDITION, "failedPrecondition"],
-  [status.RESOURCE_EXHAUSTED, "resourceExhausted"],
-  [status.UNAVAILABLE, "unavailable"],
-  [status.DEADLINE_EXCEEDED, "deadlineExceeded"],
+const KINDS: ReadonlyMap<number, Kind> = new Map([
+  [CODE.invalidArgument, "invalidArgument"],
+  [CODE.notFound, "notFound"],
+  [CODE.failedPrecondition, "failedPrecondition"],
+  [CODE.resourceExhausted, "resourceExhausted"],
+  [CODE.unavailable, "unavailable"],
+  [CODE.deadlineExceeded, "deadlineExceeded"],
 ]);
-
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && "code" in error && "details" in error;
-}
 
 function pathOf({ name }: { readonly name: string }): string {
   return `/${RuntimeServiceDefinition.fullName}/${name}`;
-}
-
-function encoded<Q>(method: Method<Q, unknown>, message: Q): Buffer {
-  return Buffer.from(method.requestType.encode(message).finish());
 }

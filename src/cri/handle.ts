@@ -1,21 +1,18 @@
 /**
  * The one wrapper around every RPC: deadline and cancellation become a signal, what is thrown becomes
- * a status, each call is logged once. grpc-js awaits no handler, so nothing may escape from here.
+ * a status, each call is logged once. Nobody awaits a handler, so nothing may escape from here.
  */
-import {
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  Metadata,
-  type ServerWritableStream,
-  status as grpcStatus,
-} from "@grpc/grpc-js";
+import type { Codec } from "../base/codec.ts";
 import { invalidArgument } from "../base/errors.ts";
 import { elapsedMs, logger } from "../base/log.ts";
 import { metrics } from "../base/metrics.ts";
 import { traced } from "../base/tracing.ts";
-import type { Encoded } from "../state/encoded.ts";
+import type { Handler } from "../grpc/server.ts";
+import type { ServerCall } from "../grpc/server_call.ts";
+import { CODE, codeName } from "../grpc/status.ts";
+import { Encoded } from "../state/encoded.ts";
 import type { CallsInProgress } from "./calls.ts";
-import { type GrpcStatus, toGrpcStatus } from "./status.ts";
+import { toGrpcStatus } from "./status.ts";
 
 const log = logger("cri");
 
@@ -30,9 +27,6 @@ const requestSeconds = metrics.histogram({
   labels: ["method"],
 });
 
-/** A request as it came off the wire: bytes that aren't a message of the type are an answer too. */
-export type Decoded<Q> = { readonly request: Q } | { readonly broken: unknown };
-
 /** Handlers get the decoded request and a signal that ends with the caller's interest. */
 export type UnaryHandler<Q, S> = (
   request: Q,
@@ -40,106 +34,103 @@ export type UnaryHandler<Q, S> = (
 ) => Promise<S | Encoded> | S | Encoded;
 export type StreamHandler<Q, S> = (request: Q, signal: AbortSignal) => AsyncIterable<S | Encoded>;
 
-export interface Method {
+interface Named {
   readonly name: string;
-  /** Reads are asked for many times a second and logged at debug. */
+  /** Reads are asked for many times a second and logged at trace. */
   readonly isRead: boolean;
+}
+
+export interface Method<Q, S> extends Named {
   readonly calls: CallsInProgress;
+  readonly requestType: Codec<Q>;
+  readonly responseType: Codec<S>;
 }
 
-/** What both kinds of call have in common. */
-interface AnyCall {
-  readonly metadata: Metadata;
-  on(event: "cancelled", listener: () => void): unknown;
-  getDeadline(): Date | number;
-}
-
-export function unary<Q, S>(
-  method: Method,
-  handler: UnaryHandler<Q, S>,
-): handleUnaryCall<Decoded<Q>, S | Encoded> {
-  return (call, callback) => {
+export function unary<Q, S>(method: Method<Q, S>, handler: UnaryHandler<Q, S>): Handler {
+  return (call) => {
     const started = performance.now();
     const caller = callerOf(call, method.calls);
     const measured = requestSeconds.start();
     const answered = traced(
       `CRI ${method.name}`,
-      { kind: "server", attributes: rpcAttributes(method), parent: traceparentOf(call) },
-      () => respond(call.request, handler, caller.signal),
+      {
+        kind: "server",
+        attributes: rpcAttributes(method.name),
+        // The kubelet's span, when it is traced.
+        parent: call.header("traceparent"),
+      },
+      async () => {
+        const response = await handler(requestOf(method.requestType, call), caller.signal);
+        return encoded(method.responseType, response);
+      },
     );
     answered.then((response) => {
       caller.leave();
       logDone(method, started);
       measured({ method: method.name });
-      callback(null, response);
+      call.answer(response);
     }, (error) => {
       caller.leave();
       logFailed(method, started, error);
       measured({ method: method.name });
-      callback(toGrpcStatus(error));
+      call.end(toGrpcStatus(error));
     });
   };
 }
 
-async function respond<Q, S>(
-  decoded: Decoded<Q>,
-  handler: UnaryHandler<Q, S>,
-  signal: AbortSignal,
-): Promise<S | Encoded> {
-  return await handler(requestOf(decoded), signal);
-}
-
-export function serverStream<Q, S>(
-  method: Method,
-  handler: StreamHandler<Q, S>,
-): handleServerStreamingCall<Decoded<Q>, S | Encoded> {
+export function serverStream<Q, S>(method: Method<Q, S>, handler: StreamHandler<Q, S>): Handler {
   return (call) => {
     const started = performance.now();
     const caller = callerOf(call, method.calls);
-    pump(call, handler, caller.signal).then(() => {
+    pump({ method, call, handler }, caller.signal).then(() => {
       caller.leave();
       logDone(method, started);
-      call.end();
+      call.end({ code: CODE.ok, details: "" });
     }, (error) => {
       caller.leave();
       logFailed(method, started, error);
-      const { code, details }: GrpcStatus = toGrpcStatus(error);
-      call.emit("error", { code, details });
+      call.end(toGrpcStatus(error));
     });
   };
 }
 
+interface Pump<Q, S> {
+  readonly method: Method<Q, S>;
+  readonly call: ServerCall;
+  readonly handler: StreamHandler<Q, S>;
+}
+
 async function pump<Q, S>(
-  call: ServerWritableStream<Decoded<Q>, S | Encoded>,
-  handler: StreamHandler<Q, S>,
+  { method, call, handler }: Pump<Q, S>,
   signal: AbortSignal,
 ): Promise<void> {
-  const messages = handler(requestOf(call.request), signal);
+  const messages = handler(requestOf(method.requestType, call), signal);
   // Tells the caller that it is heard, which a stream of events may not do by a message for long.
-  call.sendMetadata(new Metadata());
+  call.begin();
   for await (const message of messages) {
     signal.throwIfAborted();
-    if (call.write(message)) continue;
+    if (call.write(encoded(method.responseType, message))) continue;
     const { promise, resolve } = Promise.withResolvers<void>();
-    call.once("drain", resolve);
+    call.room().then(resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
     await promise;
   }
 }
 
-function requestOf<Q>(decoded: Decoded<Q>): Q {
-  if ("request" in decoded) return decoded.request;
-  throw invalidArgument("request", `not a message of this type (${decoded.broken})`);
+function requestOf<Q>(requestType: Codec<Q>, { message }: ServerCall): Q {
+  try {
+    return requestType.decode(message);
+  } catch (error) {
+    throw invalidArgument("request", `not a message of this type (${error})`);
+  }
 }
 
-function rpcAttributes({ name }: Method) {
+function encoded<S>(responseType: Codec<S>, response: S | Encoded): Uint8Array {
+  return response instanceof Encoded ? response.bytes : responseType.encode(response).finish();
+}
+
+function rpcAttributes(name: string) {
   return { "rpc.system": "grpc", "rpc.service": "runtime.v1", "rpc.method": name };
-}
-
-/** The kubelet's span, when it is traced. */
-function traceparentOf({ metadata }: AnyCall): string | undefined {
-  const [value] = metadata.get("traceparent");
-  return typeof value === "string" ? value : undefined;
 }
 
 interface Caller {
@@ -149,31 +140,20 @@ interface Caller {
   leave(): void;
 }
 
-function callerOf(call: AnyCall, calls: CallsInProgress): Caller {
+function callerOf(call: ServerCall, calls: CallsInProgress): Caller {
   const abort = new AbortController();
   const end = calls.begin(abort);
-  let isAnswered = false;
-  call.on("cancelled", () => {
-    // grpc-js tells the end of each call as its cancellation, of an answered one too.
-    if (isAnswered) return;
-    const deadline = Number(call.getDeadline());
-    const passed = Number.isFinite(deadline) && Date.now() >= deadline;
+  call.onCancelled((why) =>
     abort.abort(
-      passed
+      why === "deadline"
         ? new DOMException("The caller's deadline passed", "TimeoutError")
         : new DOMException("The caller went away", "AbortError"),
-    );
-  });
-  return {
-    signal: abort.signal,
-    leave: () => {
-      isAnswered = true;
-      end();
-    },
-  };
+    )
+  );
+  return { signal: abort.signal, leave: end };
 }
 
-function logDone(method: Method, started: number): void {
+function logDone(method: Named, started: number): void {
   const level = method.isRead ? "trace" : "debug";
   // On the way of every call: nothing is built when nobody listens.
   if (log.isEnabledFor(level)) {
@@ -182,11 +162,11 @@ function logDone(method: Method, started: number): void {
   requests.add({ method: method.name, code: "OK" });
 }
 
-function logFailed(method: Method, started: number, error: unknown): void {
+function logFailed(method: Named, started: number, error: unknown): void {
   log.warn("{method} failed after {ms} ms: {error}", {
     method: method.name,
     ms: elapsedMs(started),
     error,
   });
-  requests.add({ method: method.name, code: grpcStatus[toGrpcStatus(error).code] ?? "UNKNOWN" });
+  requests.add({ method: method.name, code: codeName(toGrpcStatus(error).code) });
 }

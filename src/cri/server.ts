@@ -1,8 +1,9 @@
 /** Serves the CRI on a unix socket. */
-import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { CriError } from "../base/errors.ts";
+import { CriError, toCriError } from "../base/errors.ts";
+import { removePath } from "../base/gone.ts";
 import { logger } from "../base/log.ts";
 import { pause } from "../base/pause.ts";
+import { GrpcServer } from "../grpc/server.ts";
 import type { CallsInProgress } from "./calls.ts";
 import type { Service } from "./service_definition.ts";
 
@@ -17,8 +18,8 @@ const DRAIN_MS = 700;
 /** Those that are cut then get so long to answer that they were. */
 const CUT_MS = 200;
 
-/** Idle connections are asked whether they live; a vanished client's calls end then. */
-const KEEPALIVE_MS = 60_000;
+/** After this a connection is accepted again that couldn't be for lack of file descriptors. */
+const ACCEPT_AGAIN_MS = 100;
 
 export interface CriServer {
   /** Takes no new calls, lets those in progress end for a moment, then cuts them. */
@@ -41,23 +42,17 @@ export interface CriServerOptions {
 /** @throws CriError unavailable when the socket can't be bound */
 export async function serveCri(options: CriServerOptions): Promise<CriServer> {
   const { listen, gid, services, calls, maxMessageBytes } = options;
-  const server = new Server({
-    "grpc.max_receive_message_length": maxMessageBytes,
-    "grpc.max_send_message_length": maxMessageBytes,
-    "grpc.keepalive_time_ms": KEEPALIVE_MS,
-    "grpc.enable_channelz": 0,
-  });
-  for (const { definition, implementation } of services) {
-    server.addService(definition, implementation);
-  }
+  const handlers = new Map(services.flatMap((service) => [...service]));
+  const server = new GrpcServer({ handlers, maxMessageBytes });
   await removeStaleSocket(listen);
-  await bind(server, listen);
+  const listener = bind(listen);
+  void acceptAll(listener, server);
   options.onListening();
   // Until then nobody but root may connect.
   if (gid !== 0) await Deno.chown(listen, 0, gid);
   await Deno.chmod(listen, SOCKET_MODE);
   log.info("The CRI is served on {listen}", { listen });
-  return { stop: () => stop(server, calls) };
+  return { stop: () => stop({ listener, server, calls }) };
 }
 
 async function removeStaleSocket(path: string): Promise<void> {
@@ -75,25 +70,48 @@ async function removeStaleSocket(path: string): Promise<void> {
   });
 }
 
-function bind(server: Server, path: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
-    if (error === null) return resolve();
-    reject(
-      new CriError("unavailable", `Cannot listen on ${path}: ${error.message}`, { cause: error }),
-    );
-  });
-  return promise;
+function bind(path: string): Deno.UnixListener {
+  try {
+    return Deno.listen({ transport: "unix", path });
+  } catch (error) {
+    const { message } = toCriError(error);
+    throw new CriError("unavailable", `Cannot listen on ${path}: ${message}`, { cause: error });
+  }
 }
 
-async function stop(server: Server, calls: CallsInProgress): Promise<void> {
+async function acceptAll(listener: Deno.UnixListener, server: GrpcServer): Promise<void> {
+  while (true) {
+    try {
+      server.accept(await listener.accept());
+    } catch (error) {
+      // The listener was closed.
+      if (error instanceof Deno.errors.BadResource) return;
+      log.warn("Cannot accept a connection: {error}", { error });
+      await pause(ACCEPT_AGAIN_MS);
+    }
+  }
+}
+
+interface Stopping {
+  readonly listener: Deno.UnixListener;
+  readonly server: GrpcServer;
+  readonly calls: CallsInProgress;
+}
+
+async function stop({ listener, server, calls }: Stopping): Promise<void> {
+  await removePath(listener.addr.path);
+  listener.close();
   const ended = new AbortController();
-  server.tryShutdown(() => ended.abort());
+  const drained = server.drain().then(() => ended.abort());
   await pause(DRAIN_MS, ended.signal);
-  if (ended.signal.aborted) return;
-  calls.cut(
-    new CriError("unavailable", "The daemon is stopping", { remedy: "call again when it is back" }),
-  );
-  await pause(CUT_MS, ended.signal);
-  if (!ended.signal.aborted) server.forceShutdown();
+  if (!ended.signal.aborted) {
+    calls.cut(
+      new CriError("unavailable", "The daemon is stopping", {
+        remedy: "call again when it is back",
+      }),
+    );
+    await pause(CUT_MS, ended.signal);
+  }
+  await server.close();
+  await drained;
 }

@@ -1,16 +1,8 @@
-/** Makes what grpc-js serves out of the generated definitions and our handlers. */
-import { Buffer } from "node:buffer";
-import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { Codec, Method } from "../base/codec.ts";
-import { Encoded } from "../state/encoded.ts";
+/** Makes what is served out of the generated definitions and our handlers. */
+import type { Method } from "../base/codec.ts";
+import type { Handler } from "../grpc/server.ts";
 import type { CallsInProgress } from "./calls.ts";
-import {
-  type Decoded,
-  serverStream,
-  type StreamHandler,
-  unary,
-  type UnaryHandler,
-} from "./handle.ts";
+import { serverStream, type StreamHandler, unary, type UnaryHandler } from "./handle.ts";
 
 interface MethodDefinition extends Method<unknown, unknown> {
   readonly requestStream: boolean;
@@ -43,10 +35,8 @@ type AnyHandler = (request: unknown, signal: AbortSignal) => unknown;
 const READ =
   /^(Version|Status|RuntimeConfig|List|Stream|PodSandboxSta|ContainerSta|Image(Status|Fs))/;
 
-export interface Service {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-}
+/** The handlers of one service by the paths of their methods. */
+export type Service = ReadonlyMap<string, Handler>;
 
 export interface ServiceOptions {
   /** Throws while calls of that name can't be answered yet. */
@@ -59,18 +49,19 @@ export function toService<D extends Definition>(
   handlers: Handlers<D>,
   { gate, calls }: ServiceOptions,
 ): Service {
-  const service: Record<string, ServiceDefinition[string]> = {};
-  const implementation: UntypedServiceImplementation = {};
-  for (const [key, method] of Object.entries<MethodDefinition>(definition.methods)) {
-    const handler: AnyHandler = Reflect.get(handlers, key);
-    const { name } = method;
-    const info = { name, isRead: READ.test(name), calls };
-    service[name] = wireMethod(definition.fullName, method);
-    implementation[name] = method.responseStream
-      ? serverStream(info, (request, signal) => (gate(name), stream(handler(request, signal))))
-      : unary(info, (request, signal) => (gate(name), handler(request, signal)));
-  }
-  return { definition: service, implementation };
+  return new Map(
+    Object.entries<MethodDefinition>(definition.methods).map(([key, method]) => {
+      const handler: AnyHandler = Reflect.get(handlers, key);
+      const { name, requestType, responseType } = method;
+      const info = { name, isRead: READ.test(name), calls, requestType, responseType };
+      return [
+        `/${definition.fullName}/${name}`,
+        method.responseStream
+          ? serverStream(info, (request, signal) => (gate(name), stream(handler(request, signal))))
+          : unary(info, (request, signal) => (gate(name), handler(request, signal))),
+      ];
+    }),
+  );
 }
 
 function stream(messages: unknown): AsyncIterable<unknown> {
@@ -80,27 +71,4 @@ function stream(messages: unknown): AsyncIterable<unknown> {
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
-}
-
-function wireMethod(service: string, method: MethodDefinition): ServiceDefinition[string] {
-  const { requestType, responseType } = method;
-  const serialize = (wire: Codec<unknown>) => (value: unknown): Buffer => {
-    const bytes = value instanceof Encoded ? value.bytes : wire.encode(value).finish();
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
-  return {
-    path: `/${service}/${method.name}`,
-    requestStream: method.requestStream,
-    responseStream: method.responseStream,
-    requestSerialize: serialize(requestType),
-    requestDeserialize: (bytes: Uint8Array): Decoded<unknown> => {
-      try {
-        return { request: requestType.decode(bytes) };
-      } catch (broken) {
-        return { broken };
-      }
-    },
-    responseSerialize: serialize(responseType),
-    responseDeserialize: (bytes: Uint8Array) => responseType.decode(bytes),
-  };
 }

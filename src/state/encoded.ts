@@ -2,6 +2,7 @@
  * Ready-made protobuf answers: a record is serialised once per change, a list is put together from
  * its items' bytes. Records are immutable, so they are the keys of their own bytes.
  */
+import { concat } from "../base/concat.ts";
 
 /** Bytes of a message of the named type, which the edge sends as they are. */
 export class Encoded {
@@ -49,12 +50,5 @@ function varint(value: number): number[] {
 
 /** Entries one after another: a message that has only that repeated field. */
 export function joinEntries(entries: Iterable<Uint8Array>): Uint8Array {
-  const all = [...entries];
-  const joined = new Uint8Array(all.reduce((sum, entry) => sum + entry.length, 0));
-  let at = 0;
-  for (const entry of all) {
-    joined.set(entry, at);
-    at += entry.length;
-  }
-  return joined;
+  return concat([...entries]);
 }

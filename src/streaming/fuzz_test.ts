@@ -7,7 +7,7 @@ import { controlFrame, dataFrame, SpdyParser } from "./spdy_frames.ts";
 import { HeaderWriter } from "./spdy_headers.ts";
 import { SpdySession } from "./spdy_session.ts";
 import { frameOf, WebSocketParser } from "./websocket_frames.ts";
-import { concat } from "./wire.ts";
+import { concat } from "../base/concat.ts";
 
 const INPUTS = 20_000;
 const SESSIONS = 500;

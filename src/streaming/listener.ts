@@ -16,7 +16,8 @@ import {
 import { ProtocolError } from "./protocol_error.ts";
 import { TOKEN_LIFETIME_MS, Tokens } from "./tokens.ts";
 import { type Spoken, type StreamKind, upgrade } from "./upgrade.ts";
-import { concat, ConnWire, type Wire } from "./wire.ts";
+import { concat } from "../base/concat.ts";
+import { ConnWire, type Wire } from "./wire.ts";
 
 const log = logger("streaming");
 

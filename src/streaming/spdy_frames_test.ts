@@ -9,7 +9,7 @@ import {
   SpdyParser,
   SYN_STREAM,
 } from "./spdy_frames.ts";
-import { concat } from "./wire.ts";
+import { concat } from "../base/concat.ts";
 
 /** Events with their bytes copied, for they are views of what was pushed. */
 function parse(pieces: Uint8Array<ArrayBuffer>[]): SpdyEvent[] {

@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { constants, createInflateRaw, type InflateRaw } from "node:zlib";
 import { ProtocolError } from "./protocol_error.ts";
 import { DICTIONARY, DICTIONARY_ID } from "./spdy_dictionary.ts";
-import { concat } from "./wire.ts";
+import { concat } from "../base/concat.ts";
 
 /** A compressed block can grow a thousandfold. */
 const MAX_BLOCK_BYTES = 65_536;

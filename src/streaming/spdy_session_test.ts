@@ -13,7 +13,7 @@ import {
 } from "./spdy_frames.ts";
 import { HeaderWriter } from "./spdy_headers.ts";
 import { SpdySession, type SpdyStream } from "./spdy_session.ts";
-import { concat } from "./wire.ts";
+import { concat } from "../base/concat.ts";
 
 /** A session with what its client does and sees. */
 function setUp(maxStreams = 4) {

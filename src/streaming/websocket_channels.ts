@@ -1,7 +1,7 @@
 /** Many streams over one WebSocket: the first byte of each message is its channel. */
 import { ProtocolError } from "./protocol_error.ts";
 import type { MessagePiece, WebSocketConnection } from "./websocket.ts";
-import { concat } from "./wire.ts";
+import { concat } from "../base/concat.ts";
 
 /** Messages in base64 are decoded as a whole. */
 const MAX_TEXT_BYTES = 1024 * 1024;

@@ -14,7 +14,8 @@ import { ProtocolError } from "./protocol_error.ts";
 import type { ChannelProtocol } from "./upgrade.ts";
 import { WebSocketConnection } from "./websocket.ts";
 import { type ChannelPiece, WebSocketChannels } from "./websocket_channels.ts";
-import { concat, type Wire } from "./wire.ts";
+import { concat } from "../base/concat.ts";
+import type { Wire } from "./wire.ts";
 
 const STDIN = 0;
 const CHANNELS = { stdout: 1, stderr: 2, error: 3 } as const;

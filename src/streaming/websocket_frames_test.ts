@@ -9,7 +9,7 @@ import {
   type WebSocketEvent,
   WebSocketParser,
 } from "./websocket_frames.ts";
-import { concat } from "./wire.ts";
+import { concat } from "../base/concat.ts";
 
 /** A frame as clients send it: masked. */
 function clientFrame(

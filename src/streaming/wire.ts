@@ -1,4 +1,5 @@
 /** The bytes of one client's connection, both ways, with bounds on what waits to be sent. */
+import { concat } from "../base/concat.ts";
 
 /** A connection as protocols see it: a socket, or what tunnels through one. */
 export interface Wire {
@@ -185,20 +186,4 @@ export class ConnWire implements Wire {
       else this.#waiting.push(one);
     }
   }
-}
-
-/** Pieces as one; a single one isn't copied. */
-export function concat(
-  pieces: readonly Uint8Array<ArrayBuffer>[],
-  size = pieces.reduce((sum, piece) => sum + piece.length, 0),
-): Uint8Array<ArrayBuffer> {
-  const [first] = pieces;
-  if (first !== undefined && pieces.length === 1) return first;
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

@@ -24,17 +24,10 @@ export interface CompartmentPermissions {
 
 export type Permissions = Readonly<Record<CompartmentName, CompartmentPermissions>>;
 
-/** grpc-js reads these when it is loaded; without them loading throws. */
-const GRPC_ENV = [
-  "GRPC_*",
-  "grpc_proxy",
-  "http_proxy",
-  "https_proxy",
-  "no_grpc_proxy",
-  "no_proxy",
-] as const;
-
-const PROXY_ENV = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "all_proxy"] as const;
+const PROXY_ENV = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"].flatMap((name) => [
+  name,
+  name.toLowerCase(),
+]);
 const CA_ENV = ["SSL_CERT_FILE", "SSL_CERT_DIR"] as const;
 
 /** Certificate bundles of the distributions, for registries that name no CA of their own. */
@@ -93,7 +86,7 @@ function serverPermissions(config: Config): CompartmentPermissions {
     write: unique([...owned, ...sockets, ...config.checkpoints.dirs]),
     net: unique([...sockets.map((path) => `unix:${path}`), metricsHost(config)]),
     ffi: [...LIBC_PATHS],
-    env: [...GRPC_ENV],
+    env: [],
     sys: ["hostname"],
   };
 }
@@ -125,7 +118,7 @@ function registryPermissions(config: Config): CompartmentPermissions {
     // The socket alone: connecting to it counts as writing. No other unix socket can be reached.
     write: [socket],
     net: true,
-    env: [...GRPC_ENV, ...PROXY_ENV, ...CA_ENV],
+    env: [...PROXY_ENV, ...CA_ENV],
   };
 }
 

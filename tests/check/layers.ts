@@ -18,7 +18,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   // Adapters: the outside world.
   ["containerd", "cni", "registry", "linux"],
   // Ground.
-  ["config"],
+  ["config", "grpc"],
   ["base", "gen"],
 ];
 
@@ -33,7 +33,7 @@ const OWNERS: readonly { readonly what: RegExp; readonly by: readonly string[] }
     ],
   },
   { what: /^src\/gen\/containerd\//, by: ["containerd"] },
-  { what: /^@grpc\/grpc-js$/, by: ["cri", "containerd/channel.ts", "containerd/grpc_options.ts"] },
+  { what: /^src\/grpc\//, by: ["grpc", "cri", "containerd"] },
   { what: /^@bufbuild\/protobuf/, by: ["gen", "containerd", "cri", "state"] },
   { what: /^commander$/, by: ["cli"] },
   { what: /^smol-toml$/, by: ["config", "supervisor", "registry"] },

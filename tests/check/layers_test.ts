@@ -20,7 +20,7 @@ Deno.test("the graph is that of the sources: every file, workers and imports of 
     imports.some((one) => one.from === from && one.to === to);
   assert.ok(has("src/pods/run.ts", "src/containers/task.ts"));
   assert.ok(has("src/pods/run.ts", "src/base/flights.ts"), "an import of a type alone");
-  assert.ok(has("src/cri/server.ts", "@grpc/grpc-js"));
+  assert.ok(has("src/cri/server.ts", "src/grpc/server.ts"));
 });
 
 Deno.test("every folder of src has its place in the layers", async () => {
@@ -39,7 +39,7 @@ for (
     ["to tests", "src/base/id.ts", "tests/world/sh.ts", /tests aren't shipped/],
     ["of containerd's messages", "src/pods/run.ts", "src/gen/containerd/types/mount.ts", /is for/],
     ["of CRI messages by an adapter", "src/linux/netns.ts", "src/gen/cri/v1/api.ts", /is for/],
-    ["of gRPC in the domain", "src/pods/run.ts", "@grpc/grpc-js", /is for/],
+    ["of gRPC in the domain", "src/pods/run.ts", "src/grpc/client.ts", /is for/],
     ["of a way around Deno.Command", "src/cni/exec.ts", "node:child_process", /is for nobody/],
   ] as const
 ) {
@@ -56,7 +56,7 @@ Deno.test("wrongImports() lets an import go down, and within a folder", () => {
     wrongImports([
       { from: "src/pods/run.ts", to: "src/containers/task.ts", line },
       { from: "src/pods/run.ts", to: "src/pods/task.ts", line },
-      { from: "src/containerd/channel.ts", to: "@grpc/grpc-js", line },
+      { from: "src/containerd/channel.ts", to: "src/grpc/client.ts", line },
     ]),
     [],
   );

@@ -1,7 +1,7 @@
 /** Limits of containers and pods, changed while they run, are created or have ended. */
 import assert from "node:assert/strict";
 import { LinuxContainerResources } from "../../src/gen/cri/v1/api.ts";
-import { CriClient } from "../world/cri_client.ts";
+import { CriClient, refusal } from "../world/cri_client.ts";
 import { type Limit, limitOf } from "../world/limits.ts";
 import { containerConfig, podConfig } from "../world/requests.ts";
 import { sharedNode } from "../world/shared_node.ts";
@@ -38,17 +38,6 @@ async function limitsOf(container: string, ...names: Limit[]): Promise<(string |
 async function update(container: string, partial: Partial<LinuxContainerResources>) {
   const linux = LinuxContainerResources.fromPartial(partial);
   await cri.call("updateContainerResources", { containerId: container, linux });
-}
-
-/** What a call was refused with: gRPC's number and the message. */
-async function refusal(call: Promise<unknown>): Promise<{ code: number; details: string }> {
-  try {
-    await call;
-  } catch (error) {
-    assert.ok(error instanceof Error && "code" in error && "details" in error, String(error));
-    return { code: Number(error.code), details: String(error.details) };
-  }
-  throw new assert.AssertionError({ message: "it was not refused" });
 }
 
 const INVALID_ARGUMENT = 3;

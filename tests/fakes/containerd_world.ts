@@ -155,7 +155,8 @@ export class FakeWorld {
   subscribe(filter: (topic: string) => boolean, signal: AbortSignal): Inbox<ContainerdEvent> {
     const inbox = new Inbox<ContainerdEvent>({
       limit: Infinity,
-      more: () => {},
+      pause: () => {},
+      resume: () => {},
       cancel: () => void this.#subscribers.delete(subscriber),
     });
     const subscriber = { filter, inbox };

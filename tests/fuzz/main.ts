@@ -3,9 +3,15 @@ import { parseArgs } from "node:util";
 import { type Target, tryTarget } from "./target.ts";
 import { CRI_TARGETS } from "./targets_cri.ts";
 import { FILE_TARGETS } from "./targets_files.ts";
+import { GRPC_TARGETS } from "./targets_grpc.ts";
 import { WIRE_TARGETS } from "./targets_wire.ts";
 
-export const TARGETS: readonly Target[] = [...CRI_TARGETS, ...FILE_TARGETS, ...WIRE_TARGETS];
+export const TARGETS: readonly Target[] = [
+  ...CRI_TARGETS,
+  ...FILE_TARGETS,
+  ...GRPC_TARGETS,
+  ...WIRE_TARGETS,
+];
 
 const HELP = `Usage: ./dev fuzz [OPTION…]
 

@@ -1,4 +1,5 @@
 /** What streaming clients and the kernel's cgroup files say. */
+import { concat } from "../../src/base/concat.ts";
 import { cgroupOf, parseHierarchies } from "../../src/stats/cgroups.ts";
 import { detailsOf } from "../../src/stats/details.ts";
 import { parseNetDev } from "../../src/stats/network.ts";
@@ -9,7 +10,6 @@ import { ProtocolError } from "../../src/streaming/protocol_error.ts";
 import { controlFrame, dataFrame, SpdyParser } from "../../src/streaming/spdy_frames.ts";
 import { HeaderReader, HeaderWriter } from "../../src/streaming/spdy_headers.ts";
 import { frameOf, WebSocketParser } from "../../src/streaming/websocket_frames.ts";
-import { concat } from "../../src/streaming/wire.ts";
 import { V1, V2 } from "../fixtures/cgroups.ts";
 import { type Target, textTarget } from "./target.ts";
 

@@ -6,7 +6,7 @@ import {
   NamespaceMode,
   PodSandboxState,
 } from "../../src/gen/cri/v1/api.ts";
-import { CriClient } from "../world/cri_client.ts";
+import { CriClient, refusal } from "../world/cri_client.ts";
 import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
 import { EventStream } from "../world/event_stream.ts";
@@ -104,17 +104,6 @@ async function exited(containerId: string) {
     const status = await statusOf(containerId);
     return status.state === ContainerState.CONTAINER_EXITED && status;
   });
-}
-
-/** What a call was refused with. */
-async function refusal(call: Promise<unknown>): Promise<{ code: number; details: string }> {
-  try {
-    await call;
-  } catch (error) {
-    assert.ok(error instanceof Error && "code" in error && "details" in error, String(error));
-    return { code: Number(error.code), details: String(error.details) };
-  }
-  throw new assert.AssertionError({ message: "it was not refused" });
 }
 
 Deno.test("at its start it learns the version, the driver of cgroups, the file system and the state", async () => {

@@ -1,8 +1,6 @@
 /** Traces of a running daemon, as a collector receives them. */
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
-import { PodSandboxConfig, RuntimeServiceDefinition } from "../../src/gen/cri/v1/api.ts";
+import { PodSandboxConfig } from "../../src/gen/cri/v1/api.ts";
 import { CriClient } from "../world/cri_client.ts";
 import { startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
@@ -34,26 +32,10 @@ const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const PARENT_ID = "b7ad6b7169203331";
 
 /** RunPodSandbox with the span of a kubelet around it. */
-function runPod(listen: string, config: PodSandboxConfig): Promise<string> {
-  const { requestType, responseType } = RuntimeServiceDefinition.methods.runPodSandbox;
-  const client = new Client(`unix:${listen}`, credentials.createInsecure());
-  const metadata = new Metadata();
-  metadata.set("traceparent", `00-${TRACE_ID}-${PARENT_ID}-01`);
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  client.makeUnaryRequest(
-    `/${RuntimeServiceDefinition.fullName}/RunPodSandbox`,
-    (message: { config: PodSandboxConfig; runtimeHandler: string }) =>
-      Buffer.from(requestType.encode(message).finish()),
-    (bytes: Buffer) => responseType.decode(bytes),
-    { config, runtimeHandler: "" },
-    metadata,
-    (error, response) => {
-      client.close();
-      if (response === undefined) reject(error);
-      else resolve(response.podSandboxId);
-    },
-  );
-  return promise;
+async function runPod(listen: string, config: PodSandboxConfig): Promise<string> {
+  using client = new CriClient(listen, [["traceparent", `00-${TRACE_ID}-${PARENT_ID}-01`]]);
+  const { podSandboxId } = await client.call("runPodSandbox", { config });
+  return podSandboxId;
 }
 
 Deno.test("a call of the CRI is a span below the kubelet's, with containerd and plugins below it", async () => {

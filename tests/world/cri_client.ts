@@ -1,7 +1,9 @@
 /** The CRI as a kubelet calls it: typed calls over the daemon's socket. */
-import { Buffer } from "node:buffer";
-import { Client, credentials } from "@grpc/grpc-js";
+import assert from "node:assert/strict";
 import { ImageServiceDefinition, RuntimeServiceDefinition } from "../../src/gen/cri/v1/api.ts";
+import type { HeaderField } from "../../src/grpc/hpack.ts";
+import { StatusError } from "../../src/grpc/status.ts";
+import { UnixClient } from "../../src/grpc/unix_client.ts";
 
 /** What kubelets take in one answer. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -25,16 +27,17 @@ type Response<K extends keyof Methods> = Message<Methods[K]["responseType"]>;
 
 /** A client of the runtime service and the image service. */
 export class CriClient implements Disposable {
-  readonly #client: Client;
+  readonly #client: UnixClient;
+  readonly #metadata: readonly HeaderField[];
 
-  constructor(listen: string) {
-    this.#client = new Client(`unix:${listen}`, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-    });
+  /** @param metadata sent with each call */
+  constructor(listen: string, metadata: readonly HeaderField[] = []) {
+    this.#metadata = metadata;
+    this.#client = new UnixClient(listen, { maxMessageBytes: MAX_MESSAGE_BYTES });
   }
 
-  /** One unary call, at most two minutes. @throws grpc-js's error, with `code` and `details` */
-  call<K extends keyof Methods>(
+  /** One unary call, at most two minutes. @throws StatusError with the daemon's code and words */
+  async call<K extends keyof Methods>(
     method: K,
     request: Request<K>,
     signal?: AbortSignal,
@@ -46,23 +49,28 @@ export class CriClient implements Disposable {
     // The definition ties the two types to the method's name.
     const input = requestType as unknown as Wire<unknown>;
     const output = responseType as unknown as Wire<Response<K>>;
-    const { promise, resolve, reject } = Promise.withResolvers<Response<K>>();
-    const call = this.#client.makeUnaryRequest(
-      `/${service.fullName}/${name}`,
-      (message: unknown) => Buffer.from(input.encode(message).finish()),
-      (bytes: Buffer) => output.decode(bytes),
-      input.fromPartial(request),
-      { deadline: Date.now() + LIMIT_MS },
-      (error, response) => {
-        if (error !== null || response === undefined) reject(error);
-        else resolve(response);
-      },
-    );
-    signal?.addEventListener("abort", () => call.cancel(), { once: true });
-    return promise;
+    const answer = await this.#client.unary({
+      path: `/${service.fullName}/${name}`,
+      message: input.encode(input.fromPartial(request)).finish(),
+      timeoutMs: LIMIT_MS,
+      metadata: this.#metadata,
+      signal,
+    });
+    return output.decode(answer);
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#client[Symbol.dispose]();
   }
+}
+
+/** What a call was refused with. */
+export async function refusal(call: Promise<unknown>): Promise<StatusError> {
+  try {
+    await call;
+  } catch (error) {
+    assert.ok(error instanceof StatusError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: "it was not refused" });
 }

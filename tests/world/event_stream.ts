@@ -1,48 +1,54 @@
 /** GetContainerEvents as the kubelet's evented PLEG reads it. */
-import { Buffer } from "node:buffer";
-import { Client, credentials } from "@grpc/grpc-js";
 import {
   ContainerEventResponse,
   ContainerEventType,
   GetEventsRequest,
   RuntimeServiceDefinition,
 } from "../../src/gen/cri/v1/api.ts";
+import type { ClientCall } from "../../src/grpc/client_call.ts";
+import { StatusError } from "../../src/grpc/status.ts";
+import { UnixClient } from "../../src/grpc/unix_client.ts";
+
+/** As grpc-go begins with. */
+const STREAM_WINDOW = 64 * 1024;
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /** A subscription to one daemon's events. */
 export class EventStream implements Disposable {
   readonly received: ContainerEventResponse[] = [];
-  /** The stream's end, with grpc-js's error. */
+  /** The stream's end, with the daemon's code and words. */
   readonly ended: Promise<{ code: number; details: string }>;
-  readonly #client: Client;
-  readonly #call: ReturnType<Client["makeServerStreamRequest"]>;
+  readonly #client: UnixClient;
+  readonly #begun = Promise.withResolvers<void>();
+  #call: ClientCall | undefined;
 
   private constructor(listen: string) {
-    this.#client = new Client(`unix:${listen}`, credentials.createInsecure());
-    this.#call = this.#client.makeServerStreamRequest(
-      `/${RuntimeServiceDefinition.fullName}/GetContainerEvents`,
-      () => Buffer.from(GetEventsRequest.encode({}).finish()),
-      (bytes: Buffer) => ContainerEventResponse.decode(bytes),
-      {},
-    );
-    this.#call.on("data", (event: ContainerEventResponse) => this.received.push(event));
-    const { promise, resolve } = Promise.withResolvers<{ code: number; details: string }>();
-    this.#call.on("error", () => {});
-    this.#call.on("status", resolve);
-    this.ended = promise;
+    this.#client = new UnixClient(listen, {
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      streamWindow: STREAM_WINDOW,
+    });
+    this.ended = this.#client.stream({
+      path: `/${RuntimeServiceDefinition.fullName}/GetContainerEvents`,
+      message: GetEventsRequest.encode({}).finish(),
+    }, {
+      begun: this.#begun.resolve,
+      message: (bytes) => this.received.push(ContainerEventResponse.decode(bytes)),
+    }, (call) => this.#call = call).then(() => ({ code: 0, details: "" }), (error) => {
+      if (error instanceof StatusError) return error;
+      throw error;
+    });
   }
 
   /** Subscribes, and waits until the daemon has said that it tells. */
   static async open(listen: string): Promise<EventStream> {
     const stream = new EventStream(listen);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    stream.#call.once("metadata", () => resolve());
-    await promise;
+    await stream.#begun.promise;
     return stream;
   }
 
   /** Takes nothing more off the wire, as a subscriber that hangs. */
   pause(): void {
-    this.#call.pause();
+    this.#call?.pause();
   }
 
   /** The events so far: "STARTED" and whose. */
@@ -54,7 +60,6 @@ export class EventStream implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#call.cancel();
-    this.#client.close();
+    this.#client[Symbol.dispose]();
   }
 }

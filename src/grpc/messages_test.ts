@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { framed, MessageReader } from "./messages.ts";
+import { StatusError } from "./status.ts";
+
+const MESSAGES = [new Uint8Array(), new Uint8Array([1, 2, 3]), new Uint8Array(300).fill(7)];
+const WIRE = new Uint8Array(MESSAGES.flatMap((message) => [...framed(message)]));
+
+for (const size of [1, 2, 4, 5, 6, 7, 100, WIRE.length]) {
+  Deno.test(`MessageReader puts messages together that come ${size} bytes at a time`, () => {
+    const reader = new MessageReader(300);
+    const read: Uint8Array[] = [];
+    for (let at = 0; at < WIRE.length; at += size) {
+      read.push(...reader.push(WIRE.subarray(at, at + size)));
+    }
+    assert.deepEqual(read.map((message) => [...message]), MESSAGES.map((message) => [...message]));
+    assert.equal(reader.isInside, false);
+  });
+}
+
+Deno.test("MessageReader keeps nothing of the buffer that it was given", () => {
+  const reader = new MessageReader(300);
+  const buffer = framed(new Uint8Array([1, 2, 3]));
+  const [message] = reader.push(buffer);
+  buffer.fill(9);
+  assert.deepEqual(message, new Uint8Array([1, 2, 3]));
+});
+
+Deno.test("MessageReader refuses a message that is too large by its prefix alone", () => {
+  const prefix = framed(new Uint8Array(301)).subarray(0, 5);
+  assert.throws(() => new MessageReader(300).push(prefix), (error) => {
+    assert.ok(error instanceof StatusError);
+    assert.equal(error.code, 8);
+    assert.match(error.details, /301 bytes is larger than the 300/);
+    return true;
+  });
+});
+
+Deno.test("MessageReader refuses a compressed message", () => {
+  assert.throws(() => new MessageReader(300).push(new Uint8Array([1, 0, 0, 0, 0])), /compressed/);
+});
