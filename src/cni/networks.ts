@@ -13,12 +13,12 @@ import {
   findPlugins,
   gcChain,
   type PluginPaths,
-  statusChain,
   withoutMissing,
 } from "./chain.ts";
 import { type Network, parseNetwork } from "./conf.ts";
 import { ConfFolder } from "./conf_folder.ts";
 import { describeNetworks } from "./describe.ts";
+import { NetworkHealth } from "./health.ts";
 import { ifNameAt } from "./names.ts";
 import { hasNetns } from "./netns.ts";
 import { type ChainResult, networkResult } from "./result.ts";
@@ -35,10 +35,6 @@ import type {
 const log = logger("cni");
 
 const PLUGIN_TIMEOUT_MS = 60_000;
-/** A plugin that was asked whether it is well isn't asked again before this. */
-const STATUS_FOR_MS = 5_000;
-/** kubelet waits for Status: a plugin that hangs must not hold it up. */
-const STATUS_TIMEOUT_MS = 5_000;
 /** By this argument attachments of pods are told from those of other tools in the same cache. */
 const POD_ARG = "K8S_POD_INFRA_CONTAINER_ID";
 
@@ -68,7 +64,7 @@ class FolderNetworks implements CniNetworks {
   readonly #locks = new KeyedLock<string>();
   /** Answers of plugins to VERSION. Networks are read anew when their file changes. */
   readonly #chains = new WeakMap<Network, Chain>();
-  readonly #wellUntil = new WeakMap<Network, number>();
+  readonly #health: NetworkHealth;
 
   constructor(options: CniOptions) {
     const { confDir, maxConfNum = 1, cacheDir, binDirs, pluginTimeoutMs } = options;
@@ -78,6 +74,10 @@ class FolderNetworks implements CniNetworks {
       binDirs,
       timeoutMs: pluginTimeoutMs ?? PLUGIN_TIMEOUT_MS,
     };
+    this.#health = new NetworkHealth(
+      this.#deps,
+      (network, signal) => this.#chainOf(network, signal),
+    );
     this.#folder = new ConfFolder({ confDir, maxConfNum });
     this.#cache = new ResultCache(cacheDir);
   }
@@ -87,7 +87,7 @@ class FolderNetworks implements CniNetworks {
     const [first] = networks;
     if (first === undefined) return { ready: false, reason: reason ?? "no network" };
     try {
-      for (const network of networks) await this.#assertWell(network);
+      for (const network of networks) await this.#health.assertWell(network);
     } catch (error) {
       return { ready: false, reason: toCriError(error).text };
     }
@@ -280,15 +280,6 @@ class FolderNetworks implements CniNetworks {
   }
 
   /** Plugins there, a version in common, and STATUS says yes. */
-  async #assertWell(network: Network): Promise<void> {
-    await findPlugins(this.#deps, network);
-    if (performance.now() < (this.#wellUntil.get(network) ?? 0)) return;
-    const signal = AbortSignal.timeout(2 * STATUS_TIMEOUT_MS);
-    const timeoutMs = Math.min(STATUS_TIMEOUT_MS, this.#deps.timeoutMs);
-    const chain = await this.#chainOf(network, signal);
-    await statusChain({ ...this.#deps, timeoutMs }, chain, signal);
-    this.#wellUntil.set(network, performance.now() + STATUS_FOR_MS);
-  }
 }
 
 /** Whether an attachment is a pod's, this daemon's or another's. */
