@@ -37,7 +37,7 @@ import { Stream, type StreamHost, type StreamListener } from "./stream.ts";
 
 export interface ConnectionOptions {
   readonly role: "client" | "server";
-  /** The room that the other side gets on each stream, at least 64 KiB. */
+  /** The room that the other side gets on each stream; on all together four times that. */
   readonly streamWindow: number;
   /** Streams that the other side may have open; above that they are refused. */
   readonly maxStreams: number;
@@ -80,7 +80,7 @@ export class Connection {
     this.#wire = wire;
     this.#options = options;
     this.#outbox = new Outbox(wire, (error) => this.#ended(toCriError(error).message));
-    const window = options.streamWindow * STREAMS_AT_ONCE;
+    const window = Math.max(options.streamWindow * STREAMS_AT_ONCE, INITIAL_WINDOW);
     this.#receiveWindow = new ReceiveWindow(window);
     this.#host = {
       window: INITIAL_WINDOW,
@@ -98,7 +98,8 @@ export class Connection {
       [SETTING.maxConcurrentStreams]: options.maxStreams,
       [SETTING.initialWindowSize]: options.streamWindow,
     }));
-    this.#outbox.frame(windowUpdateFrame(0, window - INITIAL_WINDOW));
+    const more = window - INITIAL_WINDOW;
+    if (more > 0) this.#outbox.frame(windowUpdateFrame(0, more));
     void this.#read();
   }
 

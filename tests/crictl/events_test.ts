@@ -52,7 +52,7 @@ Deno.test("a subscriber that hangs holds neither the calls nor another subscribe
   const { pod } = await startPod("quick", ["sleep", "1000"]);
   await crictl("rmp", "--force", pod);
   await eventually("the last event", () => other.told.at(-1) === `DELETED ${pod}`);
-  assert.equal(hanging.received.length, 0);
+  assert.ok(hanging.received.length <= 1, "what there was room for");
 });
 
 Deno.test("a pod killed from outside is told as stopped", async () => {

@@ -9,8 +9,8 @@ import type { ClientCall } from "../../src/grpc/client_call.ts";
 import { StatusError } from "../../src/grpc/status.ts";
 import { UnixClient } from "../../src/grpc/unix_client.ts";
 
-/** As grpc-go begins with. */
-const STREAM_WINDOW = 64 * 1024;
+/** So little that a subscriber who hangs holds the daemon with its first event. */
+const STREAM_WINDOW = 256;
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /** A subscription to one daemon's events. */
