@@ -81,6 +81,8 @@ function serverPermissions(config: Config): CompartmentPermissions {
       ...config.cni.bin_dirs,
       ...baseSpecs,
       ...config.cdi.spec_dirs,
+      // An archive gets its name when it is whole, and renaming takes both.
+      ...config.checkpoints.dirs,
       ...NODE_FILES,
     ]),
     write: unique([...owned, ...sockets, ...config.checkpoints.dirs]),

@@ -38,6 +38,10 @@ counted_on() {
 same_pid() { [ "$(pid_of "$(cat $here/container)")" = "$pid" ]; }
 is_version() { cri-containerd version | grep -q "^cri-containerd $1 "; }
 
+archive=/var/lib/kubelet/checkpoints/web.tar
+checkpoint() { mkdir -p "${archive%/*}" && crictl --timeout 300s checkpoint --export=$archive "$(cat $here/container)"; }
+holds_memory() { tar -tf $archive >/tmp/names && grep -q '^checkpoint/pages-.*\.img$' /tmp/names && grep -qx config.dump /tmp/names && grep -qx spec.dump /tmp/names; }
+
 first_start() {
   note "systemd $(systemctl --version | head -n 1), kernel $(uname -r), $(stat -f -c %T /sys/fs/cgroup)"
   try "there is no network but loopback" sh -c 'test "$(ls /sys/class/net)" = lo'
@@ -55,6 +59,13 @@ first_start() {
   try "its memory limit is in the cgroup" grep -qx 67108864 "/sys/fs/cgroup$(sed 's/^0:://' "/proc/$pid/cgroup")/memory.max"
   try "statistics are told" sh -c "crictl stats -o json $container | jq -e '.stats[0].memory.workingSetBytes.value | tonumber > 0'"
   try "exec works" sh -c "test \"\$(crictl exec $container echo hello)\" = hello"
+  number=$(last_number)
+  note "CRIU $(criu --version | sed -n 's/^Version: //p'): $(criu check 2>&1 | tail -n 1)"
+  try "a running container is written into an archive by CRIU" checkpoint
+  try "with its memory and its configuration" holds_memory
+  try "which only root can read" sh -c "test \"\$(stat -c '%a %U' $archive)\" = '600 root'"
+  try "and the container goes on" same_pid
+  try "without a gap in its log" until_true 60 counted_on "$number"
   try "doctor finds no fault" no_failures
   try "critest's AppArmor tests pass" suite AppArmor
 
