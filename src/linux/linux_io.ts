@@ -12,7 +12,7 @@ import {
   writeFd,
 } from "./fifo.ts";
 import { type IoLibc, openLibc, revokeFfi } from "./libc.ts";
-import { Poller, type ReadyListener } from "./poller.ts";
+import { closeLeftPollers, Poller, type ReadyListener } from "./poller.ts";
 import {
   type Connected,
   connectLoopback,
@@ -85,6 +85,7 @@ const NS_PER_S = 1_000_000_000n;
 export function openLinuxIo(): LinuxIo {
   const libc = openLibc(IO_SYMBOLS);
   revokeFfi();
+  closeLeftPollers(libc);
   return linuxIoOn(libc);
 }
 

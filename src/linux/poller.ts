@@ -6,6 +6,7 @@ import { CriError } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import { ENOENT, linuxError } from "./errno.ts";
 import { EPOLL_DATA_OFFSET, EPOLL_EVENT_BYTES, O_CLOEXEC, O_NONBLOCK } from "./flags.ts";
+import { listFolder, readFileIfAny, readLink } from "./files.ts";
 import { check, errnoOf, type IoLibc } from "./libc.ts";
 
 const log = logger("linux");
@@ -18,6 +19,9 @@ const EPOLLOUT = 0x4;
 const EPOLLERR = 0x8;
 const EPOLLHUP = 0x10;
 const EPOLLONESHOT = 1 << 30;
+
+/** The upper half of what the kernel tells back for our files: by it a poller is known in /proc. */
+const MARK = 0x6372_6963;
 
 const MAX_EVENTS = 256;
 /** The thread of a Worker that was ended waits this long at most. */
@@ -100,6 +104,7 @@ export class Poller {
     const event = new DataView(new ArrayBuffer(EPOLL_EVENT_BYTES));
     event.setUint32(0, o.events, true);
     event.setUint32(EPOLL_DATA_OFFSET, o.token, true);
+    event.setUint32(EPOLL_DATA_OFFSET + 4, MARK, true);
     const result = this.#libc.epoll_ctl(this.#epoll, operation, o.fd, event.buffer);
     if (result === 0) return;
     const errno = errnoOf(this.#libc);
@@ -133,3 +138,21 @@ export class Poller {
     }
   }
 }
+
+/**
+ * Closes the poller of an io compartment that died in this process, whose thread ends its wait then
+ * at the latest when that is over. For the start, before there is a poller of one's own.
+ */
+export function closeLeftPollers(libc: IoLibc): void {
+  for (const name of listFolder(libc, "/proc/self/fd")) {
+    if (readLink(libc, `/proc/self/fd/${name}`) !== "anon_inode:[eventpoll]") continue;
+    const watched = readFileIfAny(libc, `/proc/self/fdinfo/${name}`) ?? "";
+    const [, wake] = WAKE.exec(watched) ?? [];
+    if (wake === undefined) continue;
+    libc.close(Number(wake));
+    libc.close(Number(name));
+  }
+}
+
+/** Of token 0 (fs/eventpoll.c of the kernel, ep_show_fdinfo). */
+const WAKE = new RegExp(`^tfd: +(\\d+) .* data: +${MARK.toString(16)}00000000 `, "m");

@@ -86,6 +86,16 @@ async function sockets(pid: number): Promise<number> {
   return names.size;
 }
 
+/** Files by which threads wait for others; one whose thread has ended is of no use. */
+async function pollers(pid: number): Promise<number> {
+  let count = 0;
+  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+    const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => "");
+    if (target === "anon_inode:[eventpoll]" || target === "anon_inode:[eventfd]") count++;
+  }
+  return count;
+}
+
 Deno.test(whereCrictlIs("sessions end with the io compartment, and others follow"), async () => {
   const command = [Deno.execPath(), "run", "-q", "-P", DAEMON];
   await using container = await startRunningContainer(
@@ -96,6 +106,7 @@ Deno.test(whereCrictlIs("sessions end with the io compartment, and others follow
   await kill(container);
   // After the first round, in which connections are made that stay.
   let socketsBefore: number | undefined;
+  let pollersBefore: number | undefined;
   for (let round = 0; round < 3; round++) {
     const ends = await beginAll(container);
     await eventually("the execs", async () => await sleepsIn(container) === 3);
@@ -107,12 +118,17 @@ Deno.test(whereCrictlIs("sessions end with the io compartment, and others follow
     // The container goes on, and so does its log.
     await eventually("the log", async () => await lastTick(container) > ticks + 3);
     socketsBefore ??= await sockets(daemon.pid);
+    pollersBefore ??= await pollers(daemon.pid);
   }
   const lines = (await container.crictl("logs", id)).match(/tick \d+/g) ?? [];
   assert.deepEqual(lines, lines.map((_, at) => `tick ${at + 1}`));
   await eventually(
     "its sockets to be closed",
     async () => await sockets(daemon.pid) <= (socketsBefore ?? 0),
+  );
+  await eventually(
+    "its pollers to be closed",
+    async () => await pollers(daemon.pid) <= (pollersBefore ?? 0),
   );
   const { stdout } = await cri.call("execSync", { containerId: id, cmd: ["echo", "well"] });
   assert.equal(new TextDecoder().decode(stdout), "well\n");
