@@ -29,8 +29,12 @@ const fileSchema = v.object({
  * @throws CriError failedPrecondition, in words that hold nothing of the file
  */
 export async function readCredentials(path: string): Promise<NodeCredentials> {
-  if (path === "") return new Map();
-  const result = v.safeParse(fileSchema, parseJson(await readRequired(path)));
+  return path === "" ? new Map() : parseCredentials(await readRequired(path), path);
+}
+
+/** @throws CriError as {@link readCredentials} */
+export function parseCredentials(text: string, path: string): NodeCredentials {
+  const result = v.safeParse(fileSchema, parseJson(text));
   if (!result.success) {
     throw new CriError("failedPrecondition", `${path} doesn't hold credentials`, {
       remedy: 'it must be as Docker writes its config.json: {"auths": {"HOST": {"auth": "…"}}}',

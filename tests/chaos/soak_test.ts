@@ -1,4 +1,4 @@
-/** A short soak with a fixed seed, run by `./dev test tests/chaos`; `./dev chaos` is the long one. */
+/** A short soak with a fixed seed; `./dev chaos` is the long one. */
 import assert from "node:assert/strict";
 import { soak } from "./soak.ts";
 

@@ -4,12 +4,14 @@ import { type Target, tryTarget } from "./target.ts";
 import { CRI_TARGETS } from "./targets_cri.ts";
 import { FILE_TARGETS } from "./targets_files.ts";
 import { GRPC_TARGETS } from "./targets_grpc.ts";
+import { TRUST_TARGETS } from "./targets_trust.ts";
 import { WIRE_TARGETS } from "./targets_wire.ts";
 
 export const TARGETS: readonly Target[] = [
   ...CRI_TARGETS,
   ...FILE_TARGETS,
   ...GRPC_TARGETS,
+  ...TRUST_TARGETS,
   ...WIRE_TARGETS,
 ];
 

@@ -51,6 +51,7 @@ export async function stages(): Promise<Stage[]> {
     tests("failpoints", "each stage fails once and the daemon dies once there", [
       "tests/failpoints",
     ]),
+    tests("chaos", "a minute of pods while programs are killed or stand still", ["tests/chaos"]),
     {
       ...conformance("conformance", "critest, on the containerd of this machine", "1.6"),
       ...suite,
