@@ -6,6 +6,7 @@ import { labelBytes, metricEntries } from "./metric_bytes.ts";
 const NOTHING: Subject = {
   measured: undefined,
   details: undefined,
+  processes: undefined,
   interfaces: [],
   container: undefined,
 };

@@ -18,6 +18,7 @@ import {
 } from "../stats/metric.ts";
 import { METRICS } from "../stats/metric_table.ts";
 import { interfacesOf } from "../stats/network.ts";
+import { processesIn } from "../stats/processes.ts";
 import type { Target } from "../stats/sampler.ts";
 import { Turns } from "../stats/turns.ts";
 import { matching } from "./list.ts";
@@ -94,6 +95,7 @@ function metricsOfPod(deps: MetricsDeps, node: NodeFacts, pod: Sandbox): Uint8Ar
   const isOnHost = usesHostNetwork(pod) || pod.state.kind !== "ready";
   const subject: Subject = {
     ...ofTarget(deps, node, target),
+    processes: countOf(target && pidsOf(deps, target)),
     interfaces: isOnHost ? [] : interfacesOf(deps.readFile, pod.state.pid) ?? [],
     container: undefined,
   };
@@ -111,10 +113,12 @@ function metricsOfContainer(
   const target = containerTarget(container);
   if (target === undefined) return undefined;
   const { config } = container.metadata;
+  const pids = pidsOf(deps, target);
   const subject: Subject = {
     ...ofTarget(deps, node, target),
+    processes: countOf(pids),
     interfaces: [],
-    container: containerFacts(deps, node, { container, target }),
+    container: containerFacts(deps, node, { container, target, pids }),
   };
   const { namespace = "", name = "" } = pod.metadata.config.metadata ?? {};
   const image = config.image?.userSpecifiedImage || config.image?.image || "";
@@ -137,6 +141,19 @@ function ofTarget(
   return { measured, details };
 }
 
+/** With those of cgroups below its own. */
+function pidsOf({ readFile, linux, sampler }: MetricsDeps, target: Target): number[] | undefined {
+  const cgroup = sampler.cgroupOf(target);
+  return cgroup && processesIn(
+    { readFile, listFolder: (path) => linux.listFolder(path) },
+    cgroup,
+  );
+}
+
+function countOf(pids: readonly number[] | undefined): bigint | undefined {
+  return pids && BigInt(pids.length);
+}
+
 function metricsOf(subject: Subject, base: BaseValues): Uint8Array {
   return metricEntries(METRICS, subject, { field: METRIC, base: labelBytes(base) });
 }
@@ -144,13 +161,17 @@ function metricsOf(subject: Subject, base: BaseValues): Uint8Array {
 function containerFacts(
   deps: MetricsDeps,
   node: NodeFacts,
-  { container, target }: { container: Container; target: Target },
+  { container, target, pids }: {
+    container: Container;
+    target: Target;
+    pids: readonly number[] | undefined;
+  },
 ): ContainerFacts {
   const usedBytes = deps.usage.of(container.snapshotKey)?.sizeBytes;
   return {
     startedAtNs: target.startedAtNs,
     seenAtNs: deps.nowNs(),
-    files: openFiles(deps, target),
+    files: pids && openFiles(deps, pids),
     maxOpenFiles: maxOpenFiles(deps, target.pid),
     layer: usedBytes === undefined || node.layerSpace === undefined
       ? undefined
@@ -160,15 +181,11 @@ function containerFacts(
 }
 
 /** Of all processes of the container. */
-function openFiles(deps: MetricsDeps, target: Target): OpenFiles | undefined {
-  const cgroup = deps.sampler.cgroupOf(target);
-  const folder = cgroup?.version === 1 ? cgroup.controllers.get("pids") : cgroup?.folder;
-  const procs = folder === undefined ? undefined : deps.readFile(`${folder}/cgroup.procs`);
-  if (procs === undefined) return undefined;
+function openFiles(deps: MetricsDeps, pids: readonly number[]): OpenFiles {
   let files = 0;
   let sockets = 0;
-  for (const line of procs.split("\n")) {
-    const open = line === "" ? undefined : deps.linux.openFilesOf(Number(line));
+  for (const pid of pids) {
+    const open = deps.linux.openFilesOf(pid);
     files += open?.files ?? 0;
     sockets += open?.sockets ?? 0;
   }

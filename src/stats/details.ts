@@ -10,7 +10,6 @@ export interface Details {
   readonly memory: MemoryDetails;
   /** By device. */
   readonly io: readonly IoCounters[];
-  readonly processes: bigint | undefined;
   /** Processes and threads; 0 is any number. */
   readonly maxTasks: bigint | undefined;
   readonly oomKills: bigint | undefined;

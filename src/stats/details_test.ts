@@ -29,7 +29,6 @@ const DETAILS: Details = {
     reads: 1n,
     writes: 2n,
   }],
-  processes: 2n,
   maxTasks: 100n,
   oomKills: 1n,
   hugetlb: [{ pageSize: "2MB", usageBytes: 2_097_152n, maxUsageBytes: 4_194_304n }],
@@ -55,10 +54,9 @@ Deno.test("detailsOf() reads the files of cgroup v2 (golden files), which has no
 Deno.test("detailsOf() leaves out what isn't told, and takes max for any number", () => {
   const files = new Map([...V2].filter(([path]) => path.startsWith("/proc/")));
   const none = read(files);
-  assert.deepEqual([none.cpu.userNs, none.io, none.processes, none.maxTasks, none.oomKills], [
+  assert.deepEqual([none.cpu.userNs, none.io, none.maxTasks, none.oomKills], [
     undefined,
     [],
-    undefined,
     undefined,
     undefined,
   ]);

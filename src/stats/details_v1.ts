@@ -33,7 +33,6 @@ export function detailsV1(
     cpu: readCpu(read),
     memory: readMemory(read),
     io: readIo(readFile, read),
-    processes: countLines(read("pids", "cgroup.procs")),
     maxTasks: maxOf(read("pids", "pids.max")),
     oomKills: pick(read("memory", "memory.oom_control"), ["oom_kill"]).oom_kill,
     hugetlb: pageSizes.flatMap((size) => readHugetlb(read, size)),
@@ -100,13 +99,6 @@ function readHugetlb(read: Read, pageSize: string): HugetlbUsage[] {
   if (usageBytes === undefined) return [];
   const maxUsageBytes = parseNumber(read("hugetlb", `hugetlb.${pageSize}.max_usage_in_bytes`));
   return [{ pageSize, usageBytes, maxUsageBytes }];
-}
-
-export function countLines(text: string | undefined): bigint | undefined {
-  if (text === undefined) return undefined;
-  let lines = 0n;
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
-  return lines;
 }
 
 /** "max" is told as 0, as collectors know it. */

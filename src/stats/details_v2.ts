@@ -8,7 +8,7 @@ import {
   type IoCounters,
   type MemoryDetails,
 } from "./details.ts";
-import { countLines, maxOf } from "./details_v1.ts";
+import { maxOf } from "./details_v1.ts";
 
 type Read = (file: string) => string | undefined;
 
@@ -34,7 +34,6 @@ export function detailsV2(
     cpu: readCpu(read),
     memory: { ...readMemory(read), failures: events.max },
     io: readIo(readFile, read("io.stat")),
-    processes: countLines(read("cgroup.procs")),
     maxTasks: maxOf(read("pids.max")),
     oomKills: events.oom_kill,
     hugetlb: pageSizes.flatMap((size) => readHugetlb(read, size)),

@@ -8,6 +8,8 @@ import type { Measured } from "./sampler.ts";
 export interface Subject {
   readonly measured: Measured | undefined;
   readonly details: Details | undefined;
+  /** How many, with those of cgroups below its own. */
+  readonly processes: bigint | undefined;
   /** Of pods only: containers share the pod's network. */
   readonly interfaces: readonly InterfaceCounters[];
   /** Of containers only. */

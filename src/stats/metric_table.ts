@@ -169,7 +169,7 @@ const NETWORK: readonly MetricRow[] = [
 ];
 
 const PROCESSES: readonly MetricRow[] = [
-  gauge("container_processes", "Processes.", ({ details }) => details?.processes),
+  gauge("container_processes", "Processes.", ({ processes }) => processes),
   gauge(
     "container_threads",
     "Threads, of all processes.",
