@@ -79,7 +79,7 @@ function readMetadata(record: ContainerRecord): ContainerMetadata | undefined {
     return metadata;
   } catch (error) {
     log.error(
-      "The record of container {containerId} is broken and left out: {error}; " +
+      "The record of container {containerId} is left out: {error}; when nothing of it is wanted, " +
         "remove it with: ctr -n k8s.io containers delete {containerId}",
       { containerId: record.id, error },
     );
@@ -148,7 +148,7 @@ async function readGoodCheckpoint(
   try {
     return await readCheckpoint(deps.settings, id);
   } catch (error) {
-    log.error("The checkpoint of container {containerId} is lost: {error}", {
+    log.error("The checkpoint of container {containerId} says nothing: {error}", {
       containerId: id,
       error,
     });

@@ -55,7 +55,7 @@ function readMetadata(record: ContainerRecord): Sandbox["metadata"] | undefined 
     return metadata;
   } catch (error) {
     log.error(
-      "The record of pod {sandboxId} is broken and left out: {error}; " +
+      "The record of pod {sandboxId} is left out: {error}; when nothing of it is wanted, " +
         "remove it with: ctr -n k8s.io containers delete {sandboxId}",
       { sandboxId: record.id, error },
     );

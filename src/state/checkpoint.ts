@@ -6,13 +6,13 @@ import * as v from "valibot";
 import { CriError } from "../base/errors.ts";
 import { parseGoJson } from "./go_json.ts";
 import type { ContainerState } from "./status.ts";
+import { checkVersion, VERSION } from "./version.ts";
 
 export interface Checkpoint {
   readonly createdAtNs: bigint;
   readonly state: ContainerState;
 }
 
-const VERSION = "v1";
 const integer = v.optional(v.union([v.bigint(), v.pipe(v.number(), v.integer())]), 0);
 const text = v.optional(v.string(), "");
 
@@ -47,8 +47,11 @@ export function encodeCheckpoint({ createdAtNs, state }: Checkpoint): string {
 export function decodeCheckpoint(json: string): Checkpoint {
   let stored: v.InferOutput<typeof schema>;
   try {
-    stored = v.parse(schema, parseGoJson(json));
+    const parsed = parseGoJson(json);
+    checkVersion(parsed, "The checkpoint");
+    stored = v.parse(schema, parsed);
   } catch (cause) {
+    if (cause instanceof CriError) throw cause;
     throw new CriError("internal", "The checkpoint can't be read", { cause });
   }
   return { createdAtNs: BigInt(stored.CreatedAt), state: stateOf(stored) };

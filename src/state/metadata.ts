@@ -7,6 +7,7 @@ import { CriError } from "../base/errors.ts";
 import type { ContainerId, SandboxId } from "../base/id.ts";
 import { ContainerConfig, PodSandboxConfig } from "../gen/cri/v1/api.ts";
 import { parseGoJson, toGoJson } from "./go_json.ts";
+import { checkVersion, VERSION } from "./version.ts";
 
 /** Of a pod sandbox. Everything but the network's result is fixed when the pod is recorded. */
 export interface SandboxMetadata {
@@ -38,7 +39,6 @@ export interface ContainerMetadata {
   readonly processLabel: string;
 }
 
-const VERSION = "v1";
 const text = v.optional(v.string(), "");
 
 const sandboxSchema = v.object({
@@ -140,9 +140,13 @@ function decode<S extends v.GenericSchema>(
   bytes: Uint8Array,
   what: string,
 ): v.InferOutput<S> {
+  const subject = `The stored metadata of a ${what}`;
   try {
-    return v.parse(schema, parseGoJson(new TextDecoder().decode(bytes)));
+    const stored = parseGoJson(new TextDecoder().decode(bytes));
+    checkVersion(stored, subject);
+    return v.parse(schema, stored);
   } catch (cause) {
-    throw new CriError("internal", `The stored metadata of a ${what} can't be read`, { cause });
+    if (cause instanceof CriError) throw cause;
+    throw new CriError("internal", `${subject} can't be read`, { cause });
   }
 }
