@@ -136,7 +136,12 @@ function allow(
   };
 }
 
-const integer = v.union([v.pipe(v.number(), v.integer()), v.bigint()]);
+const MAX_UINT64 = 2n ** 64n - 1n;
+/** An argument of a system call; a runtime that is handed any other number fails at it, and late. */
+const argument = v.pipe(
+  v.union([v.pipe(v.number(), v.integer()), v.bigint()]),
+  v.check((value) => value >= 0 && value <= MAX_UINT64, "it is no number of 64 bits"),
+);
 const errno = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(4095)));
 
 /** The runtime specification's linux.seccomp; what else a file has is for other programs. */
@@ -153,8 +158,8 @@ const profileSchema = v.object({
     errnoRet: errno,
     args: v.optional(v.array(v.object({
       index: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(5)),
-      value: integer,
-      valueTwo: v.optional(integer),
+      value: argument,
+      valueTwo: v.optional(argument),
       op: v.string(),
     }))),
   }))),

@@ -126,6 +126,22 @@ for (const file of FILES) {
   });
 }
 
+function withArgument(value: string): string {
+  const args = `[{"index":0,"value":${value},"op":"SCMP_CMP_EQ"}]`;
+  const rule = `{"names":["clone"],"action":"SCMP_ACT_ALLOW","args":${args}}`;
+  return `{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[${rule}]}`;
+}
+
+Deno.test("seccompFilter() takes arguments of 64 bits, and no others", () => {
+  for (const value of ["0", "18446744073709551615"]) {
+    const [rule] = filter(FILE, { file: withArgument(value) })?.syscalls ?? [];
+    assert.equal(String(rule?.args?.[0]?.value), value);
+  }
+  for (const value of ["-1", "18446744073709551616", "1e300", "0.5"]) {
+    refuses(() => filter(FILE, { file: withArgument(value) }), `${FIELD}.localhost_ref`);
+  }
+});
+
 const REFUSED: { name: string; parts: Parts; field: string }[] = [
   {
     name: "an unknown type",
