@@ -236,6 +236,22 @@ Deno.test("the metrics of pods and containers are those that were described, and
   assert.deepEqual([...new Set(network?.map((one) => one.labelValues.at(-1)))], ["eth0"]);
 });
 
+Deno.test("processes in a cgroup below the container's own count, as those of an init in it", async () => {
+  const { pod, container } = await startPod("nested", {
+    container: { command: ["sleep", "1000"] },
+  });
+  const pid = await pidOf(container);
+  const below = `${await cgroupFolder(pid, "pids")}/init.scope`;
+  await Deno.mkdir(below);
+  await Deno.writeTextFile(`${below}/cgroup.procs`, `${pid}`);
+  const { podMetrics } = await client.call("listPodSandboxMetrics", {});
+  const own = podMetrics.find(({ podSandboxId }) => podSandboxId === pod)?.containerMetrics ?? [];
+  const values = new Map(own[0]?.metrics.map(({ name, value }) => [name, value?.value]));
+  assert.equal(values.get("container_processes"), 1n);
+  const files = await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`));
+  assert.equal(values.get("container_file_descriptors"), BigInt(files.length));
+});
+
 Deno.test("crictl stats and statsp print them", async () => {
   const { pod, container } = await startPod("printed");
   assert.match(await crictl("stats", container), /main/);
