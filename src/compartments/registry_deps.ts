@@ -8,6 +8,7 @@ import type { PullDeps } from "../images/pull.ts";
 import { readKey, ruleFor } from "../images/signatures.ts";
 import { readRequired } from "../registry/files.ts";
 import { readCredentials } from "../registry/credentials_file.ts";
+import { hasOwnWay } from "../registry/environment.ts";
 import { hostsIn } from "../registry/hosts_folder.ts";
 import { timingWith } from "../registry/timing.ts";
 
@@ -38,6 +39,7 @@ export function registryDeps(config: Config, containerd: Containerd): PullDeps {
     parallelLayers: images.max_parallel_downloads,
     slots: new Slots(images.max_node_downloads),
     maxImageBytes,
+    ...handOverDeps(config, containerd),
     unpackLimit: { maxBytes: maxImageBytes, everyMs: MEASURE_EVERY_MS },
     signatures: async (image) => {
       const found = ruleFor(images.signatures, image);
@@ -46,4 +48,9 @@ export function registryDeps(config: Config, containerd: Containerd): PullDeps {
       return { name: found.name, keys: await Promise.all(keys) };
     },
   };
+}
+
+function handOverDeps({ images }: Config, { transfers }: Containerd): Pick<PullDeps, "handOver"> {
+  if (images.transfer === "never" || hasOwnWay((name) => Deno.env.get(name))) return {};
+  return { handOver: { transfers, hostsFolder: images.registry_config } };
 }

@@ -55,6 +55,13 @@ export const IMAGES = section("Images and where they come from.", {
     meaning: "Folder of image archives that are imported when the daemon starts, and when they " +
       "are dropped in.",
   }),
+  transfer: text({
+    default: "auto",
+    form: /^(?:auto|never)$/,
+    allowed: '"auto" or "never"',
+    meaning: 'Whether containerd fetches layers by itself: "auto" where it can (2.0 and later), ' +
+      'which is faster; "never" has them fetched by this daemon.',
+  }),
   max_parallel_downloads: integer({
     default: 3,
     min: 1,

@@ -12,6 +12,7 @@ import { type Namespaces, namespaces } from "./namespaces.ts";
 import { rpc } from "./rpc.ts";
 import { type Snapshots, snapshots } from "./snapshots.ts";
 import { type Tasks, tasks } from "./tasks.ts";
+import { type Transfers, transfers } from "./transfers.ts";
 
 export type { CallOptions, ConnectionState } from "./channel.ts";
 export type { ContainerdEvent } from "./events.ts";
@@ -26,6 +27,7 @@ export interface Containerd {
   readonly events: Events;
   readonly introspection: Introspection;
   readonly namespaces: Namespaces;
+  readonly transfers: Transfers;
   /** The snapshotter of this name; whether it exists is seen at the first call. */
   snapshots(snapshotter: string): Snapshots;
   version(o?: CallOptions): Promise<{ version: string; revision: string }>;
@@ -46,6 +48,8 @@ const VERSION = rpc(VersionDefinition, VersionDefinition.methods.version, {
  */
 export function connectContainerd(options: ChannelOptions): Containerd {
   const channel = new Channel(options);
+  const version = (o?: CallOptions) => channel.unary(VERSION, {}, o);
+  const asked = introspection(channel);
   return {
     containers: containers(channel),
     tasks: tasks(channel),
@@ -54,10 +58,11 @@ export function connectContainerd(options: ChannelOptions): Containerd {
     leases: leases(channel),
     diff: diff(channel),
     events: events(channel, options.namespace),
-    introspection: introspection(channel),
+    introspection: asked,
     namespaces: namespaces(channel),
+    transfers: transfers(channel, { version, plugins: asked.plugins }),
     snapshots: (snapshotter) => snapshots(channel, snapshotter),
-    version: (o) => channel.unary(VERSION, {}, o),
+    version,
     connection: () => channel.connection(),
     onConnection: (listener) => channel.onConnection(listener),
     close: () => channel.close(),

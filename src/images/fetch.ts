@@ -4,6 +4,7 @@ import { CriError, isKind } from "../base/errors.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { sourceLabel } from "./gc_labels.ts";
+import { type HandedFetch, handOver } from "./handed_fetch.ts";
 import { MAX_DOCUMENT_BYTES, parseConfig } from "./manifest.ts";
 import type { ChosenManifest, PullTransfer } from "./pull_transfer.ts";
 import { canonicalName } from "./reference.ts";
@@ -25,23 +26,29 @@ export async function fetchAndUnpack(
   checkSize(layers, deps.maxImageBytes);
   progress.setLayers(layers);
   const isRemote = (deps.isRemoteSnapshotter ?? isRemoteSnapshotter)(snapshotter);
+  const handed = isRemote ? undefined : await handOver(transfer, manifest);
   const arrivals = new Arrivals(layers.length, isRemote || await isStored(transfer, config));
-  await both(
-    signal,
-    async (signal) => {
-      const first = await waitFor(arrivals.needed, signal);
-      const wanted = [...layers.entries()].slice(first);
-      await fetchLayers({ ...transfer, signal }, wanted, (index) => arrivals.stored(index));
-    },
-    async (signal) => {
-      const { diffIds } = await fetchConfig({ ...transfer, signal }, config);
-      const wait = (index: number) => arrivals.wait(index);
-      const unpacking = { snapshotter, config, layers, diffIds, progress, stored: wait };
-      const image = isRemote ? { image: imageOf(transfer, manifest) } : {};
-      await unpackImage(transfer, { ...unpacking, ...image }, signal);
-      arrivals.need(layers.length);
-    },
-  );
+  try {
+    await both(
+      signal,
+      async (signal) => {
+        const first = await waitFor(arrivals.needed, signal);
+        const wanted = [...layers.entries()].slice(first);
+        const fetching = { wanted, handed, onStored: (index: number) => arrivals.stored(index) };
+        await fetchLayers({ ...transfer, signal }, fetching);
+      },
+      async (signal) => {
+        const { diffIds } = await fetchConfig({ ...transfer, signal }, config);
+        const wait = (index: number) => arrivals.wait(index);
+        const unpacking = { snapshotter, config, layers, diffIds, progress, stored: wait };
+        const image = isRemote ? { image: imageOf(transfer, manifest) } : {};
+        await unpackImage(transfer, { ...unpacking, ...image }, signal);
+        arrivals.need(layers.length);
+      },
+    );
+  } finally {
+    await handed?.end();
+  }
 }
 
 function imageOf(
@@ -119,11 +126,16 @@ async function fetchConfig(transfer: PullTransfer, config: Descriptor) {
   return parsed;
 }
 
+interface Fetching {
+  readonly wanted: readonly (readonly [index: number, layer: Descriptor])[];
+  readonly handed: HandedFetch | undefined;
+  onStored(index: number): void;
+}
+
 /** The first failure ends all; every one has ended when this does. */
 async function fetchLayers(
   transfer: PullTransfer,
-  wanted: readonly (readonly [index: number, layer: Descriptor])[],
-  onStored: (index: number) => void,
+  { wanted, handed, onStored }: Fetching,
 ): Promise<void> {
   const { deps, pull: { progress } } = transfer;
   const failed = new AbortController();
@@ -132,6 +144,7 @@ async function fetchLayers(
   const worker = async () => {
     for (const [index, layer] of queue) {
       if (signal.aborted) return;
+      await handed?.arrival(layer, signal);
       await deps.slots.run(signal, async () => {
         progress.setLayer(index, "fetching");
         await fetchBlob({ ...transfer, signal }, layer, (bytes) => progress.addBytes(index, bytes));

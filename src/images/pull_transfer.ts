@@ -5,6 +5,7 @@ import type { NodeCredentials, RegistryAuth } from "../registry/credentials.ts";
 import type { Hosts } from "../registry/hosts.ts";
 import type { Fetch } from "../registry/http.ts";
 import type { Timing } from "../registry/timing.ts";
+import type { HandOver } from "./handed_fetch.ts";
 import type { Manifest } from "./manifest.ts";
 import type { Progress } from "./progress.ts";
 import type { ImageReference } from "./reference.ts";
@@ -27,6 +28,8 @@ export interface PullDeps extends TransferDeps {
   /** Others than the system's are for tests. */
   readonly fetch?: Fetch;
   readonly timing?: Timing;
+  /** Lets containerd fetch content by itself; left out, all is fetched here. */
+  readonly handOver?: HandOver;
   readonly isRemoteSnapshotter?: (name: string) => boolean;
 }
 

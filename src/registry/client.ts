@@ -13,13 +13,14 @@ import {
   tooLong,
   tooShort,
 } from "./answers.ts";
-import { isKind, toCriError } from "../base/errors.ts";
+import { isKind } from "../base/errors.ts";
 import { Authorizer } from "./authorizer.ts";
 import { type Answer, beginningOf, wholeBody } from "./body.ts";
-import type { Credentials } from "./credentials.ts";
-import { allFailed, type Asked, refused, RegistryError, unreachable } from "./errors.ts";
+import { type Credentials, isForUsAlone } from "./credentials.ts";
+import { allFailed, type Asked, refused, RegistryError } from "./errors.ts";
 import type { Endpoint } from "./hosts.ts";
 import { type Fetch, type HttpDeps, send, systemFetch } from "./http.ts";
+import { reach } from "./reach.ts";
 import { backOff, DEFAULT_TIMING, mayPass, type Timing, withRetries } from "./timing.ts";
 
 export interface RepositoryOptions {
@@ -68,6 +69,17 @@ export class Repository {
   constructor(options: RepositoryOptions) {
     this.#options = options;
     this.#timing = options.timing ?? DEFAULT_TIMING;
+  }
+
+  /** What a server of the repository, by host and port, may be shown; others are shown nothing. */
+  credentialsFor(host: string): Credentials {
+    const endpoint = this.#options.endpoints.find(({ root }) => root.host === host);
+    return endpoint === undefined ? { kind: "none" } : this.#options.credentials(endpoint);
+  }
+
+  /** Whether a server takes what containerd's own client hasn't: see {@link isForUsAlone}. */
+  get isForUsAlone(): boolean {
+    return this.#options.endpoints.some((it) => isForUsAlone(it, this.#options.credentials(it)));
   }
 
   /**
@@ -204,22 +216,10 @@ export class Repository {
     throw allFailed({ what, host: this.#options.domain }, failures);
   }
 
-  /** A server whose address doesn't answer costs its own patience and not that of a request. */
   async #reach(endpoint: Endpoint, asked: Asked, signal: AbortSignal): Promise<void> {
-    const { dialTimeoutMs, root } = endpoint;
-    if (dialTimeoutMs === undefined || this.#reached.has(endpoint)) return;
-    const hostname = root.hostname.replace(/^\[|\]$/g, "");
-    const port = Number(root.port || (root.protocol === "https:" ? 443 : 80));
-    const limit = AbortSignal.timeout(dialTimeoutMs);
-    try {
-      const both = AbortSignal.any([signal, limit]);
-      (await Deno.connect({ hostname, port, signal: both })).close();
-      this.#reached.add(endpoint);
-    } catch (error) {
-      if (signal.aborted) throw toCriError(signal.reason);
-      const late = new Error(`no connection within ${dialTimeoutMs} ms`);
-      throw unreachable(asked, limit.aborted ? late : error);
-    }
+    if (endpoint.dialTimeoutMs === undefined || this.#reached.has(endpoint)) return;
+    await reach(endpoint, asked, signal);
+    this.#reached.add(endpoint);
   }
 
   async #whole(answer: Answer): Promise<Uint8Array> {

@@ -112,3 +112,11 @@ function isSameRegistry(server: string, domain: string): boolean {
   if (server === domain.toLowerCase()) return true;
   return DOCKER_HUB.includes(server) && DOCKER_HUB.includes(domain);
 }
+
+/** A token that is sent as it is, a proxy for it alone, headers that mustn't follow a redirect. */
+export function isForUsAlone(
+  { isProxied, headers }: { isProxied?: boolean; headers: readonly unknown[] },
+  { kind }: Credentials,
+): boolean {
+  return kind === "bearer" || isProxied === true || headers.length > 0;
+}

@@ -17,6 +17,8 @@ export interface Endpoint {
   readonly headers: readonly (readonly [string, string])[];
   /** How long its address may take to answer before the next one is asked. */
   readonly dialTimeoutMs?: number;
+  /** Whether a proxy of its own stands before it. */
+  readonly isProxied?: boolean;
   /** How it is reached, when not as all others are. */
   readonly fetch?: Fetch;
 }

@@ -66,6 +66,7 @@ async function toEndpoint(
     pulls,
     headers,
     ...(dialTimeoutMs === undefined ? {} : { dialTimeoutMs }),
+    isProxied: entry.proxy !== undefined,
     ...(fetch === undefined ? {} : { fetch }),
   };
 }

@@ -49,6 +49,10 @@ export function fakeContainerd(world = new FakeWorld()): FakeContainerd {
       plugins: (filters) => Promise.resolve(PLUGINS.filter((p) => fits(filters, pluginFields(p)))),
       server: () => Promise.resolve({ uuid: "fake", pid: 1 }),
     }),
+    transfers: guard("transfers", {
+      isOffered: () => Promise.resolve(false),
+      fetch: () => Promise.reject(new CriError("unimplemented", "unknown service Transfer")),
+    }),
     namespaces: guard("namespaces", {
       ensure: (name) => Promise.resolve(void world.namespaces.add(name)),
       list: () => Promise.resolve([...world.namespaces]),

@@ -8,6 +8,7 @@ export interface Seen {
   path: string;
   authorization: string | null;
   range: string | null;
+  userAgent: string;
 }
 
 /** Answers a request in the registry's place; undefined lets it pass. */
@@ -106,6 +107,7 @@ export class FakeRegistry implements AsyncDisposable {
       path: url.pathname + url.search,
       authorization: headers.get("authorization"),
       range: headers.get("range"),
+      userAgent: headers.get("user-agent") ?? "",
     });
     const misbehaviour = await this.misbehave?.(request, url);
     if (misbehaviour !== undefined) return misbehaviour;

@@ -22,10 +22,13 @@ import (
 	_ "github.com/containerd/containerd/api/services/leases/v1"
 	_ "github.com/containerd/containerd/api/services/namespaces/v1"
 	_ "github.com/containerd/containerd/api/services/snapshots/v1"
+	_ "github.com/containerd/containerd/api/services/streaming/v1"
 	_ "github.com/containerd/containerd/api/services/tasks/v1"
+	_ "github.com/containerd/containerd/api/services/transfer/v1"
 	_ "github.com/containerd/containerd/api/services/version/v1"
 	_ "github.com/containerd/containerd/api/types/runc/options"
 	_ "github.com/containerd/containerd/api/types/runtimeoptions/v1"
+	_ "github.com/containerd/containerd/api/types/transfer"
 	_ "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
