@@ -8,7 +8,7 @@ import type { PullDeps } from "../images/pull.ts";
 import { readKey, ruleFor } from "../images/signatures.ts";
 import { readRequired } from "../registry/files.ts";
 import { readCredentials } from "../registry/credentials_file.ts";
-import { hasOwnWay } from "../registry/environment.ts";
+import { namesProxy } from "../registry/environment.ts";
 import { hostsIn } from "../registry/hosts_folder.ts";
 import { timingWith } from "../registry/timing.ts";
 
@@ -51,6 +51,6 @@ export function registryDeps(config: Config, containerd: Containerd): PullDeps {
 }
 
 function handOverDeps({ images }: Config, { transfers }: Containerd): Pick<PullDeps, "handOver"> {
-  if (images.transfer === "never" || hasOwnWay((name) => Deno.env.get(name))) return {};
+  if (images.transfer === "never" || namesProxy((name) => Deno.env.get(name))) return {};
   return { handOver: { transfers, hostsFolder: images.registry_config } };
 }
