@@ -57,16 +57,24 @@ export async function unpackImage(
   }
   const within = { ...transfer, signal };
   const chain = chainIds(diffIds);
+  const labelled: Promise<void>[] = [];
   for (const [index, descriptor] of layers.entries()) {
     const [diffId = "", chainId = ""] = [diffIds[index], chain[index]];
     const layer = { index, descriptor, diffId, chainId, parent: chain[index - 1] ?? "" };
-    await transfer.deps.locks.run(
+    const isNew = await transfer.deps.locks.run(
       `${snapshotter} ${chainId}`,
       signal,
       () => ensureLayer(within, unpacking, layer),
     );
+    if (isNew) {
+      // Beside the next layer's work; its failure is heard of at the end.
+      const labelling = labelUnpacked(within, layer);
+      labelling.catch(() => {});
+      labelled.push(labelling);
+    }
     progress?.setLayer(index, "unpacked");
   }
+  await Promise.all(labelled);
   const chainId = chain.at(-1) ?? "";
   if (chainId !== "") {
     const labels = snapshotLabel(snapshotter, chainId);
@@ -75,8 +83,13 @@ export async function unpackImage(
   return chainId;
 }
 
-async function ensureLayer(transfer: Transfer, unpacking: Unpacking, layer: Layer): Promise<void> {
-  if (await holdSnapshot(transfer, unpacking.snapshotter, layer.chainId)) return;
+/** @returns whether it was unpacked here and now */
+async function ensureLayer(
+  transfer: Transfer,
+  unpacking: Unpacking,
+  layer: Layer,
+): Promise<boolean> {
+  if (await holdSnapshot(transfer, unpacking.snapshotter, layer.chainId)) return false;
   const snapshots = transfer.deps.snapshots(unpacking.snapshotter);
   const key = extractKey(layer.chainId);
   const labels = layerLabels(layer, unpacking.image);
@@ -93,13 +106,14 @@ async function ensureLayer(transfer: Transfer, unpacking: Unpacking, layer: Laye
       );
     }
     await snapshots.commit(layer.chainId, key, labels, o);
-    await labelUnpacked(transfer, layer);
+    return true;
   } catch (error) {
     await removeSnapshot(transfer, unpacking.snapshotter, key);
     if (!isKind(error, "alreadyExists")) throw error;
     // Somebody else (containerd's own client, nerdctl) has unpacked it meanwhile, or it is a
     // snapshotter that has the layer without anybody fetching it.
     if (!await holdSnapshot(transfer, unpacking.snapshotter, layer.chainId)) throw error;
+    return false;
   }
 }
 
