@@ -10,12 +10,13 @@
 import { during } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import { type InContainerdDeps, looksInContainerd } from "./in_containerd.ts";
+import { type InIptablesDeps, looksInIptables } from "./in_iptables.ts";
 import { type InNetworkDeps, looksInNetwork } from "./in_network.ts";
 import type { Leftover, Look } from "./leftover.ts";
 import { looksOnNode, type OnNodeDeps } from "./on_node.ts";
 import { readRecords } from "./records.ts";
 
-export interface AuditDeps extends InContainerdDeps, InNetworkDeps, OnNodeDeps {
+export interface AuditDeps extends InContainerdDeps, InNetworkDeps, InIptablesDeps, OnNodeDeps {
   readonly linux: InNetworkDeps["linux"] & OnNodeDeps["linux"];
 }
 
@@ -73,7 +74,12 @@ async function remove(leftover: Leftover): Promise<Outcome> {
 }
 
 async function look(deps: AuditDeps): Promise<Leftover[]> {
-  const looks: Look[] = [...looksInContainerd(deps), ...looksOnNode(deps), ...looksInNetwork(deps)];
+  const looks: Look[] = [
+    ...looksInContainerd(deps),
+    ...looksOnNode(deps),
+    ...looksInNetwork(deps),
+    ...looksInIptables(deps),
+  ];
   const listed = await Promise.all(looks.map((one) => one()));
   const { records, leftovers } = await readRecords(deps);
   return [...leftovers, ...listed.flatMap((leftoversBy) => leftoversBy(records))];

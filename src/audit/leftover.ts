@@ -26,6 +26,7 @@ export type LeftoverKind =
   | "netns"
   | "attachment"
   | "address"
+  | "iptables rule"
   | "folder"
   | "runtime state"
   | "cgroup";

@@ -3,6 +3,7 @@ import { ResultCache } from "../cni/cache.ts";
 import { readNetworks } from "../cni/conf_files.ts";
 import { runPlugin } from "../cni/exec.ts";
 import { hostLocalLeases } from "../cni/host_local.ts";
+import { iptables } from "../cni/iptables.ts";
 import { openCniNetworks } from "../cni/networks.ts";
 import { isSystemdNode } from "../compartments/host_facts.ts";
 import { settingsOf } from "../compartments/settings.ts";
@@ -35,6 +36,9 @@ export async function withThisNode<T>(
     pluginTimeoutMs: plugin_timeout,
     runPlugin,
   });
+  const cache = new ResultCache(cache_dir);
+  const podNetworks = async () =>
+    (await readNetworks({ confDir: conf_dir, maxConfNum: 0 })).networks;
   try {
     return await work({
       namespace,
@@ -44,9 +48,12 @@ export async function withThisNode<T>(
       runtimeType: settings.runtimes.get(default_runtime)?.type ?? "io.containerd.runc.v2",
       netnsDir: netns_dir,
       network,
-      cache: new ResultCache(cache_dir),
-      hostLocalLeases: async () =>
-        hostLocalLeases((await readNetworks({ confDir: conf_dir, maxConfNum: 0 })).networks),
+      cache,
+      hostLocalLeases: async () => hostLocalLeases(await podNetworks()),
+      iptables,
+      networkNames: async () => new Set((await podNetworks()).map(({ name }) => name)),
+      attachedIds: async () =>
+        new Set((await cache.list()).map(({ target }) => target.containerId)),
       settings,
       linux,
     });

@@ -7,6 +7,7 @@ import { crictlOf } from "../world/crictl.ts";
 import { type Daemon, startDaemon } from "../world/daemon.ts";
 import { assertNothingLeft, leftovers } from "../world/leftovers.ts";
 import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
+import { sh } from "../world/sh.ts";
 
 interface Found {
   readonly kind: string;
@@ -68,6 +69,18 @@ async function strew(daemon: Daemon, imageId: string): Promise<void> {
   );
 }
 
+/** The rules that the plugins bridge and portmap make for a pod. */
+async function strewRules({ network }: Daemon): Promise<string> {
+  const id = newId();
+  const chain = `CNI-${id.slice(0, 24)}`;
+  const comment = ["-m", "comment", "--comment", `name: "${network.name}" id: "${id}"`];
+  const nat = (...args: string[]) => sh("iptables", "-w", "10", "-t", "nat", ...args);
+  await nat("-N", chain);
+  await nat("-A", chain, "-d", "192.0.2.0/24", ...comment, "-j", "ACCEPT");
+  await nat("-A", "POSTROUTING", "-s", "192.0.2.1/32", ...comment, "-j", chain);
+  return id;
+}
+
 async function deleteRecords(daemon: Daemon, ids: readonly string[]): Promise<void> {
   const containerd = containerdOf(daemon);
   try {
@@ -114,12 +127,15 @@ Deno.test("audit lists all that a pod without records leaves, and --fix removes 
   await daemon.stop("SIGKILL");
   await deleteRecords(daemon, lost);
   await strew(daemon, await topLayer(daemon));
+  const ruled = await strewRules(daemon);
   const before = await audit(daemon);
   assert.equal(before.code, 1);
   const kinds = new Set(before.found.map(({ kind }) => kind));
   for (const kind of ["record", "task", "snapshot", "shim", "folder", "cgroup", "address"]) {
     assert.ok(kinds.has(kind), `${kind} in ${[...kinds]}`);
   }
+  const rules = before.found.filter(({ kind }) => kind === "iptables rule");
+  assert.deepEqual(rules.map(({ name }) => name), [ruled]);
   const all = JSON.stringify(before.found);
   for (const id of lost) assert.ok(all.includes(id));
   for (const id of kept) assert.ok(!all.includes(id));
@@ -132,6 +148,7 @@ Deno.test("audit lists all that a pod without records leaves, and --fix removes 
   assert.deepEqual(await audit(daemon), { code: 0, found: [] });
   const left = (await leftovers(daemon)).join("\n");
   for (const id of lost) assert.ok(!left.includes(id), left);
+  assert.ok(!(await sh("iptables-save", "-t", "nat")).includes(ruled.slice(0, 24)));
 
   await daemon.start();
   assert.match(await crictl("ps", "--quiet"), new RegExp(kept[1] ?? "none"));
