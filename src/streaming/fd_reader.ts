@@ -10,6 +10,9 @@ const READ_BYTES = 65_536;
 /** Reads in one turn of the event loop: as much as a FIFO holds, then it is others' turn. */
 const READS_A_TURN = 4;
 
+/** After less than this there is hardly more to read: who types, or asks and waits, sends so little. */
+const FEW_BYTES = 4_096;
+
 const space = new Uint8Array(READ_BYTES);
 
 export interface FdReaderOptions {
@@ -106,6 +109,7 @@ export class FdReader {
         return;
       }
       if (this.#isEnded) return;
+      if (read < FEW_BYTES) break;
     }
     io.watchAgain(fd);
   }

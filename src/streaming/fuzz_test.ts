@@ -9,8 +9,8 @@ import { SpdySession } from "./spdy_session.ts";
 import { frameOf, WebSocketParser } from "./websocket_frames.ts";
 import { concat } from "../base/concat.ts";
 
-const INPUTS = 20_000;
-const SESSIONS = 500;
+const INPUTS = 400_000;
+const SESSIONS = 10_000;
 
 /** The same numbers in each run: xorshift32. */
 class Random {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { TARGETS } from "./main.ts";
 import { tryTarget } from "./target.ts";
 
-const CASES = 1_000;
+const CASES = 16_000;
 const SEED = 20_240_731;
 
 for (const target of TARGETS) {
