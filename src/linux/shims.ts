@@ -3,9 +3,10 @@
  * the wrong moment has containerd kill that program when it has started the shim already. containerd
  * then deletes the bundle and forgets both; the shim waits for ever for a call that nobody makes.
  */
-import { ESRCH, linuxError } from "./errno.ts";
+import { linuxError } from "./errno.ts";
 import { listFolder, readFileIfAny, readLink } from "./files.ts";
 import { errnoOf, type ServerLibc } from "./libc.ts";
+import { stat } from "./stat.ts";
 
 const SIGKILL = 9;
 
@@ -85,5 +86,7 @@ function textOf(libc: ServerLibc, path: string): string {
 function kill(libc: ServerLibc, pid: number): void {
   if (libc.kill(pid, SIGKILL) === 0) return;
   const errno = errnoOf(libc);
-  if (errno !== ESRCH) throw linuxError(`kill process ${pid}`, errno);
+  // The number may be of a call that the engine made meanwhile.
+  const isThere = stat(libc, { path: `/proc/${pid}`, followLinks: false }) !== undefined;
+  if (isThere) throw linuxError(`kill process ${pid}`, errno);
 }

@@ -134,7 +134,7 @@ Deno.test("1,000 dead containers and a broken record are no reason not to start"
   assert.deepEqual([status.state, status.exitCode], ["CONTAINER_EXITED", 4]);
   const names = (await crictl.json("pods")).items.map((it: { id: string }) => it.id);
   assert.deepEqual(names, [pod]);
-  assert.match(await daemon.log(), new RegExp(`record of pod ${broken.pod} is broken`));
+  assert.match(await daemon.log(), new RegExp(`record of pod ${broken.pod} is left out`));
   await pods.removeAll();
 });
 

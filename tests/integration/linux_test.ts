@@ -108,6 +108,24 @@ linuxTest("mountTmpfs() sets size, mode and safe flags", async (dir) => {
   linux.unmount(`${dir}/nothing`);
 });
 
+linuxTest("what is gone is gone, whatever the engine has made of errno meanwhile", (dir) => {
+  const EAGAIN = 11;
+  const spoiled: typeof libc = {
+    ...libc,
+    copyOut: (into, from, size) => {
+      const result = libc.copyOut(into, from, size);
+      if (into instanceof Int32Array) into[0] = EAGAIN;
+      return result;
+    },
+  };
+  const other = linuxOn(spoiled);
+  other.unmount(`${dir}/nothing`);
+  other.unmount(dir);
+  other.unpinNetns(`${dir}/nothing`);
+  linux.mountTmpfs(`${dir}`);
+  other.unmount(dir);
+});
+
 linuxTest("unmount() takes mounts over mounts away", (dir) => {
   for (let n = 0; n < 3; n++) linux.mountTmpfs(dir, { sizeBytes: 65_536n });
   assert.equal(linux.mountsUnder(dir).length, 3);
