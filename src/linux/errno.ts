@@ -3,7 +3,6 @@ import { CriError, type Kind } from "../base/errors.ts";
 
 export const EPERM = 1;
 export const ENOENT = 2;
-export const ESRCH = 3;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EBUSY = 16;
