@@ -220,3 +220,30 @@ Deno.test("a server that is closed ends its connections", async () => {
   await world.server.close();
   assert.match(await world.ended.promise, /closed/);
 });
+
+Deno.test("of too many connections one that is idle is closed, and none with a call on it", async () => {
+  const { handler, begun } = waiting();
+  await using world = await World.open(handler);
+  const { answer } = world.begin();
+  const served = await begun;
+  const ended: number[] = [];
+  const closed = Promise.withResolvers<void>();
+  const clients = Array.from({ length: 2_000 }, (_, index) => {
+    const [ours, theirs] = wirePair();
+    world.server.accept(theirs);
+    return new GrpcClient(ours, {
+      maxMessageBytes: MIB,
+      onReady: () => {},
+      onDraining: () => {},
+      onEnd: () => {
+        ended.push(index);
+        closed.resolve();
+      },
+    });
+  });
+  await closed.promise;
+  assert.deepEqual(ended, [0]);
+  served.answer(new Uint8Array([1]));
+  assert.deepEqual((await answer).status, OK);
+  await Promise.all(clients.map((client) => client.close("the test is over")));
+});
