@@ -1,5 +1,6 @@
 /** Pods and containers through crictl: made, seen, stopped, removed, and nothing left of them. */
 import assert from "node:assert/strict";
+import { CriClient } from "../world/cri_client.ts";
 import { eventually } from "../world/delay.ts";
 import { containerConfig, podConfig } from "../world/requests.ts";
 import { sharedNode } from "../world/shared_node.ts";
@@ -237,17 +238,19 @@ Deno.test("a pod has the DNS, hosts, hostname, sysctls and shared memory that it
 });
 
 Deno.test("equal requests at the same time make one pod and one container, and both get its id", async () => {
-  const [pod, samePod] = await Promise.all([pods.run("twice"), pods.run("twice")]);
-  assert.equal(samePod, pod);
-  const request = {
-    pod: podConfig(daemon, "twice"),
-    container: containerConfig("main", image),
-  };
-  const [container, sameContainer] = await Promise.all([
-    pods.create(pod, request),
-    pods.create(pod, request),
-  ]);
-  assert.equal(sameContainer, container);
+  // On one connection: two programs may well come one after the other.
+  using cri = new CriClient(daemon.listen);
+  const metadata = { name: "twice", namespace: "default", uid: "uid-twice", attempt: 0 };
+  const { cgroupParent } = daemon;
+  const config = { metadata, logDirectory: `${daemon.logDir}/twice`, linux: { cgroupParent } };
+  const run = () => cri.call("runPodSandbox", { config });
+  const [{ podSandboxId }, samePod] = await Promise.all([run(), run()]);
+  assert.equal(samePod.podSandboxId, podSandboxId);
+  const main = { metadata: { name: "main" }, image: { image }, command: ["sleep", "1000"] };
+  const create = () =>
+    cri.call("createContainer", { podSandboxId, config: main, sandboxConfig: config });
+  const [{ containerId }, sameContainer] = await Promise.all([create(), create()]);
+  assert.equal(sameContainer.containerId, containerId);
   assert.equal((await crictl.json("pods")).items.length, 1);
   assert.equal((await crictl.json("ps", "--all")).containers.length, 1);
 });
