@@ -190,7 +190,8 @@ async function prepareRootfs(
   const { snapshotter, snapshotKey } = container;
   const snapshots = deps.containerd.snapshots(snapshotter);
   const labels = snapshotLabels(pod.metadata.config);
-  const make = () => snapshots.prepare(snapshotKey, image.chainId, labels, { signal });
+  // Let come to its end: a cancelled one may be made after it was looked for.
+  const make = () => snapshots.prepare(snapshotKey, image.chainId, labels);
   return await onUnpacked(deps, { image, snapshotter, make }, signal);
 }
 

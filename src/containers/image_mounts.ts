@@ -80,8 +80,10 @@ async function mountImage(
   // Nothing but its label holds a snapshot that no record names.
   const labels = new Map([["containerd.io/gc.root", new Date().toISOString()]]);
   const snapshots = deps.containerd.snapshots(snapshotter);
-  const view = () => snapshots.view(viewKey(owner, index), image.chainId, labels, { signal });
+  // Let come to its end: a cancelled one may be made after it was looked for.
+  const view = () => snapshots.view(viewKey(owner, index), image.chainId, labels);
   const mounts = await onUnpacked(deps, { image, snapshotter, make: view }, signal);
+  signal.throwIfAborted();
   const root = rootOf(deps, owner, index);
   await Deno.mkdir(root, { recursive: true, mode: 0o711 });
   const readOnly = mounts.map((one) => ({ ...one, options: [...one.options, "ro"] }));

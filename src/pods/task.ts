@@ -12,7 +12,10 @@ export interface TaskDeps {
   sandboxImage(signal: AbortSignal): Promise<Image>;
 }
 
-/** Makes the root filesystem of the pod's own container. */
+/**
+ * Makes the root filesystem of the pod's own container. The call is let come to its end: a cancelled
+ * one may be made after it was looked for.
+ */
 export async function prepareSandboxSnapshot(
   deps: TaskDeps,
   { pod, chainId }: { pod: Sandbox; chainId: string },
@@ -20,7 +23,9 @@ export async function prepareSandboxSnapshot(
 ): Promise<Mount[]> {
   const snapshots = deps.containerd.snapshots(pod.snapshotter);
   const labels = snapshotLabels(pod.metadata.config);
-  return await snapshots.prepare(pod.id, chainId, labels, { signal });
+  const mounts = await snapshots.prepare(pod.id, chainId, labels);
+  signal.throwIfAborted();
+  return mounts;
 }
 
 /**
