@@ -3,14 +3,14 @@
  * plugins write network and container into a comment of each rule that leads to a chain of theirs.
  */
 import type { Family, Iptables } from "../cni/iptables.ts";
+import { attachedIds, type InNetworkDeps } from "./in_network.ts";
 import { isId, type Leftover, type Look } from "./leftover.ts";
 
 export interface InIptablesDeps {
   readonly iptables: Iptables;
   /** Names of the networks that pods are attached to. */
   networkNames(): Promise<ReadonlySet<string>>;
-  /** Ids of what is attached to a network as far as the cache of results knows. */
-  attachedIds(): Promise<ReadonlySet<string>>;
+  readonly cache: InNetworkDeps["cache"];
 }
 
 /** A rule that leads to a container's own chain. */
@@ -45,7 +45,7 @@ export function podRules(family: Family, saved: string): PodRule[] {
 
 async function lookForRules(deps: InIptablesDeps): ReturnType<Look> {
   const networks = await deps.networkNames();
-  const attached = await deps.attachedIds();
+  const attached = await attachedIds(deps.cache);
   const lost = new Map<string, PodRule[]>();
   for (const family of ["iptables", "ip6tables"] as const) {
     for (const rule of podRules(family, await deps.iptables.save(family))) {

@@ -67,9 +67,7 @@ async function lookForAttachments(deps: InNetworkDeps): ReturnType<Look> {
 /** With no attachment in the cache no plugin can be told to give the address back. */
 async function lookForAddresses(deps: InNetworkDeps): ReturnType<Look> {
   const leases = await deps.hostLocalLeases();
-  const attached = new Set(
-    leases.length === 0 ? [] : (await deps.cache.list()).map(({ target }) => target.containerId),
-  );
+  const attached = leases.length === 0 ? new Set() : await attachedIds(deps.cache);
   const lost: HostLocalLease[] = [];
   for (const lease of leases) {
     const { containerId } = lease;
@@ -85,6 +83,11 @@ async function lookForAddresses(deps: InNetworkDeps): ReturnType<Look> {
       remedy: `rm ${lease.file}`,
       remove: () => removeLease(lease),
     }));
+}
+
+/** Of all that is attached, as far as the cache knows. */
+export async function attachedIds(cache: InNetworkDeps["cache"]): Promise<Set<string>> {
+  return new Set((await cache.list()).map(({ target }) => target.containerId));
 }
 
 /** Enough for DEL of what is in the cache, where the rest is. */

@@ -36,7 +36,6 @@ export async function withThisNode<T>(
     pluginTimeoutMs: plugin_timeout,
     runPlugin,
   });
-  const cache = new ResultCache(cache_dir);
   const podNetworks = async () =>
     (await readNetworks({ confDir: conf_dir, maxConfNum: 0 })).networks;
   try {
@@ -48,12 +47,10 @@ export async function withThisNode<T>(
       runtimeType: settings.runtimes.get(default_runtime)?.type ?? "io.containerd.runc.v2",
       netnsDir: netns_dir,
       network,
-      cache,
+      cache: new ResultCache(cache_dir),
       hostLocalLeases: async () => hostLocalLeases(await podNetworks()),
       iptables,
       networkNames: async () => new Set((await podNetworks()).map(({ name }) => name)),
-      attachedIds: async () =>
-        new Set((await cache.list()).map(({ target }) => target.containerId)),
       settings,
       linux,
     });

@@ -21,7 +21,11 @@ export class NetworkHealth {
     this.#chainOf = chainOf;
   }
 
-  /** @throws CriError that names the plugin that is missing or unwell (CNI, STATUS) */
+  /**
+   * Plugins there, a version in common, and STATUS says yes.
+   *
+   * @throws CriError that names the plugin that is missing or unwell (CNI, STATUS)
+   */
   async assertWell(network: Network): Promise<void> {
     if (performance.now() >= (this.#thereUntil.get(network) ?? 0)) {
       await findPlugins(this.#deps, network);

@@ -278,8 +278,6 @@ class FolderNetworks implements CniNetworks {
     this.#chains.set(network, chain);
     return chain;
   }
-
-  /** Plugins there, a version in common, and STATUS says yes. */
 }
 
 /** Whether an attachment is a pod's, this daemon's or another's. */

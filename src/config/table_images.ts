@@ -1,5 +1,15 @@
 /** The keys of `[images]`; see {@link import("./table.ts")}. */
-import { duration, integer, type Named, path, paths, section, text, texts } from "./field.ts";
+import {
+  choice,
+  duration,
+  integer,
+  type Named,
+  path,
+  paths,
+  section,
+  text,
+  texts,
+} from "./field.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -55,12 +65,11 @@ export const IMAGES = section("Images and where they come from.", {
     meaning: "Folder of image archives that are imported when the daemon starts, and when they " +
       "are dropped in.",
   }),
-  transfer: text({
+  transfer: choice({
     default: "auto",
-    form: /^(?:auto|never)$/,
-    allowed: '"auto" or "never"',
-    meaning: 'Whether containerd fetches layers by itself: "auto" where it can (2.0 and later), ' +
-      'which is faster; "never" has them fetched by this daemon.',
+    choices: ["auto", "never"],
+    meaning: "Whether containerd fetches layers by itself: auto where it can (2.0 and later), " +
+      "which is faster; never has them fetched by this daemon.",
   }),
   max_parallel_downloads: integer({
     default: 3,

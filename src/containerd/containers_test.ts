@@ -6,7 +6,7 @@ import {
 } from "../gen/containerd/services/containers/v1/containers.ts";
 import type { Calls } from "./channel.ts";
 import { containers } from "./containers.ts";
-import { Inbox } from "./inbox.ts";
+import { Inbox } from "../grpc/inbox.ts";
 
 Deno.test("containers.list() falls back to the plain list where there is no stream", async () => {
   const paths: string[] = [];

@@ -2,11 +2,15 @@
 import type { Method } from "../base/codec.ts";
 import { CriError, type Kind } from "../base/errors.ts";
 import { RuntimeServiceDefinition } from "../gen/cri/v1/api.ts";
+import type { ClientCall } from "../grpc/client_call.ts";
+import { Inbox } from "../grpc/inbox.ts";
 import { CODE, StatusError } from "../grpc/status.ts";
 import { UnixClient } from "../grpc/unix_client.ts";
 
 const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
+/** Messages of a stream read ahead. */
+const READ_AHEAD = 16;
 
 /** Calls of one daemon's runtime service. */
 export class CriClient implements Disposable {
@@ -40,31 +44,26 @@ export class CriClient implements Disposable {
     signal: AbortSignal,
   ): AsyncGenerator<S> {
     const leave = new AbortController();
-    const messages: S[] = [];
-    let more = Promise.withResolvers<void>();
-    let end: { error?: unknown } | undefined;
-    this.#client.stream({
-      path: pathOf(method),
-      message: method.requestType.encode(request).finish(),
-      signal: AbortSignal.any([signal, leave.signal]),
-    }, {
-      message: (bytes) => {
-        messages.push(method.responseType.decode(bytes));
-        more.resolve();
+    let call: ClientCall | undefined;
+    const inbox = new Inbox<S>({
+      limit: READ_AHEAD,
+      pause: () => call?.pause(),
+      resume: () => call?.resume(),
+      cancel: () => leave.abort(),
+    });
+    this.#client.stream(
+      {
+        path: pathOf(method),
+        message: method.requestType.encode(request).finish(),
+        signal: AbortSignal.any([signal, leave.signal]),
       },
-    }).then(() => end = {}, (error) => end = { error }).finally(() => more.resolve());
-    try {
-      while (true) {
-        await more.promise;
-        more = Promise.withResolvers();
-        yield* messages.splice(0);
-        if (end === undefined) continue;
-        if (end.error === undefined || signal.aborted) return;
-        throw this.#failure(end.error);
-      }
-    } finally {
-      leave.abort();
-    }
+      { message: (bytes) => inbox.push(method.responseType.decode(bytes)) },
+      (begun) => call = begun,
+    ).then(
+      () => inbox.end(),
+      (error) => inbox.end(signal.aborted ? undefined : this.#failure(error)),
+    );
+    yield* inbox;
   }
 
   #failure(error: unknown): CriError {

@@ -1,6 +1,6 @@
 /** Step 3 of a pull: configuration and layers into the content store, and out of it into snapshots. */
 import { both } from "../base/both.ts";
-import { CriError, isKind } from "../base/errors.ts";
+import { CriError } from "../base/errors.ts";
 import { waitFor } from "../base/keyed_lock.ts";
 import type { Descriptor } from "../containerd/types.ts";
 import { sourceLabel } from "./gc_labels.ts";
@@ -10,7 +10,7 @@ import type { ChosenManifest, PullTransfer } from "./pull_transfer.ts";
 import { canonicalName } from "./reference.ts";
 import { isRemoteSnapshotter } from "./snapshot_labels.ts";
 import { checkPlatform } from "./stored.ts";
-import { storeBlob } from "./transfer.ts";
+import { isStored, storeBlob } from "./transfer.ts";
 import { unpackImage, type Unpacking } from "./unpack.ts";
 
 /**
@@ -27,7 +27,7 @@ export async function fetchAndUnpack(
   progress.setLayers(layers);
   const isRemote = (deps.isRemoteSnapshotter ?? isRemoteSnapshotter)(snapshotter);
   const handed = isRemote ? undefined : await handOver(transfer, manifest);
-  const arrivals = new Arrivals(layers.length, isRemote || await isStored(transfer, config));
+  const arrivals = new Arrivals(layers.length, isRemote || await isStored(transfer, config.digest));
   try {
     await both(
       signal,
@@ -56,16 +56,6 @@ function imageOf(
   { digest, layers }: ChosenManifest,
 ): NonNullable<Unpacking["image"]> {
   return { reference: canonicalName(pull.reference), manifestDigest: digest, layers };
-}
-
-async function isStored({ deps, signal }: PullTransfer, { digest }: Descriptor): Promise<boolean> {
-  try {
-    await deps.content.info(digest, { signal });
-    return true;
-  } catch (error) {
-    if (isKind(error, "notFound")) return false;
-    throw error;
-  }
 }
 
 /**

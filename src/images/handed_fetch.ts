@@ -3,7 +3,6 @@
  * this process then. It is only a help. What it doesn't bring, for whatever reason, is fetched here
  * afterwards, and failures are told in the words of that.
  */
-import { isKind } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import { pause } from "../base/pause.ts";
 import type { TransferCredentials, Transfers } from "../containerd/transfers.ts";
@@ -11,7 +10,7 @@ import type { Descriptor } from "../containerd/types.ts";
 import type { Credentials } from "../registry/credentials.ts";
 import type { ChosenManifest, PullTransfer } from "./pull_transfer.ts";
 import { canonicalName, repository } from "./reference.ts";
-import { callOptions } from "./transfer.ts";
+import { callOptions, isStored } from "./transfer.ts";
 
 const log = logger("images");
 
@@ -50,7 +49,7 @@ export async function handOver(
       await over;
     },
     arrival: async ({ digest }, signal) => {
-      while (!isOver && !signal.aborted && !await isThere(transfer, digest)) {
+      while (!isOver && !signal.aborted && !await isStored(transfer, digest)) {
         const waited = new AbortController();
         await Promise.race([over, pause(LOOK_EVERY_MS, AbortSignal.any([signal, waited.signal]))]);
         waited.abort();
@@ -93,14 +92,4 @@ async function run(
 /** Tokens that are sent as they are don't come here: see {@link handOver}. */
 function shownTo(credentials: Credentials): TransferCredentials {
   return credentials.kind === "bearer" ? { kind: "none" } : credentials;
-}
-
-async function isThere({ deps, signal }: PullTransfer, digest: string): Promise<boolean> {
-  try {
-    await deps.content.info(digest, { signal });
-    return true;
-  } catch (error) {
-    if (isKind(error, "notFound")) return false;
-    throw error;
-  }
 }

@@ -4,6 +4,7 @@
  * https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
  */
 import * as v from "valibot";
+import { concat } from "../base/concat.ts";
 import type { Statement } from "./signatures.ts";
 
 /** Media type of a bundle, and of the artifact that holds one; its version comes after it. */
@@ -47,11 +48,7 @@ export function statementsIn(bundle: unknown, wanted: string): Statement[] {
 /** What the signature is of: DSSE's pre-authentication encoding. */
 function withType(payload: Uint8Array): Uint8Array {
   const head = `DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length} `;
-  const before = new TextEncoder().encode(head);
-  const whole = new Uint8Array(before.length + payload.length);
-  whole.set(before);
-  whole.set(payload, before.length);
-  return whole;
+  return concat([new TextEncoder().encode(head), payload]);
 }
 
 function fromBase64(text: string): Uint8Array {

@@ -119,6 +119,11 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
+/** Whether a blob is in the content store. */
+export async function isStored(transfer: Transfer, digest: string): Promise<boolean> {
+  return await labelsOf(transfer, digest) !== undefined;
+}
+
 async function labelsOf(
   transfer: Transfer,
   digest: string,

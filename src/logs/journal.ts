@@ -3,6 +3,7 @@
  * can't keep up holds nothing up, and what it misses is counted.
  * https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
  */
+import { concat } from "../base/concat.ts";
 import { logger } from "../base/log.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import type { LogCounters } from "./counters.ts";
@@ -113,7 +114,7 @@ export class JournalTap implements Tap {
   #line(stream: StreamName, part: Uint8Array, isPartial: boolean): void {
     const rest = this.#rests.get(stream);
     this.#rests.delete(stream);
-    let line = rest === undefined || rest.length === 0 ? part : joined(rest, part);
+    let line = joined(rest, part);
     while (line.length > this.#maxLineBytes) {
       this.#send(stream, line.subarray(0, this.#maxLineBytes), true);
       line = line.subarray(this.#maxLineBytes);
@@ -161,8 +162,5 @@ function headOf(o: JournalOptions, stream: StreamName): Uint8Array {
 
 function joined(first: Uint8Array | undefined, second: Uint8Array): Uint8Array {
   if (first === undefined || first.length === 0) return second;
-  const all = new Uint8Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
+  return concat([first, second]);
 }

@@ -6,10 +6,10 @@ import type { ContainerRecord } from "../../src/containerd/containers.ts";
 import type { ContentInfo } from "../../src/containerd/content.ts";
 import { callAborted } from "../../src/containerd/errors.ts";
 import type { ImageRecord } from "../../src/containerd/images.ts";
-import { Inbox } from "../../src/containerd/inbox.ts";
 import type { Lease, LeasedResource } from "../../src/containerd/leases.ts";
 import type { SnapshotInfo } from "../../src/containerd/snapshots.ts";
 import type { NewTask, TaskInfo } from "../../src/containerd/tasks.ts";
+import { Inbox } from "../../src/grpc/inbox.ts";
 
 /** Called around every call, such as `tasks.create`; it may wait or throw. */
 export type Failpoint = (method: string, args: readonly unknown[]) => void | Promise<void>;

@@ -76,24 +76,23 @@ async function lastTick({ crictl, id }: RunningContainer): Promise<number> {
   return Number(lines.at(-1)?.split(" ")[1]);
 }
 
+/** What the numbers of a process's open files stand for. */
+async function openFiles(pid: number): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`), ({ name }) => name);
+  return await Promise.all(
+    names.map((name) => Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => "")),
+  );
+}
+
 /** Sockets, not numbers of them: Deno has one for all of its threads, each with a number of its own. */
 async function sockets(pid: number): Promise<number> {
-  const names = new Set<string>();
-  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
-    const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => "");
-    if (target.startsWith("socket:")) names.add(target);
-  }
-  return names.size;
+  return new Set((await openFiles(pid)).filter((file) => file.startsWith("socket:"))).size;
 }
 
 /** Files by which threads wait for others; one whose thread has ended is of no use. */
 async function pollers(pid: number): Promise<number> {
-  let count = 0;
-  for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
-    const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => "");
-    if (target === "anon_inode:[eventpoll]" || target === "anon_inode:[eventfd]") count++;
-  }
-  return count;
+  const kinds = ["anon_inode:[eventpoll]", "anon_inode:[eventfd]"];
+  return (await openFiles(pid)).filter((file) => kinds.includes(file)).length;
 }
 
 Deno.test(whereCrictlIs("sessions end with the io compartment, and others follow"), async () => {
