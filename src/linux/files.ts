@@ -1,4 +1,5 @@
 /** Files and folders by libc: the way to /proc, /sys and /dev, which Deno opens to no compartment. */
+import { concat } from "../base/concat.ts";
 import { CriError } from "../base/errors.ts";
 import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "./flags.ts";
 import { check, type CommonLibc, cString, errnoOf } from "./libc.ts";
@@ -98,13 +99,7 @@ export function readAll(
     }
     chunks.push(scratch.slice(0, read));
   }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
+  return concat(chunks, size);
 }
 
 /** Where a symbolic link points to; undefined when it is none, or nothing is there. */

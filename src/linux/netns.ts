@@ -6,12 +6,12 @@
  */
 import { dirname } from "node:path";
 import { CriError, during, toCriError } from "../base/errors.ts";
-import { errnoText, linuxError } from "./errno.ts";
-import { AT_FDCWD, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY } from "./flags.ts";
+import { errnoText } from "./errno.ts";
+import { O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY } from "./flags.ts";
 import { check, cString, errnoOf, type ServerLibc } from "./libc.ts";
 import { MS_BIND } from "./mount_options.ts";
 import { unmount } from "./mounts.ts";
-import { stat } from "./stat.ts";
+import { unlink } from "./remove_files.ts";
 import { fileSystemType, NSFS_MAGIC } from "./statfs.ts";
 
 const CLONE_NEWNET = 0x40000000;
@@ -176,12 +176,7 @@ function setLoopbackUp(libc: ServerLibc): void {
 /** Takes the pin and its file away; the namespace goes with the last process in it. Gone is done. */
 export function unpinNetns(libc: ServerLibc, path: string): void {
   unmount(libc, path);
-  if (libc.unlinkat(AT_FDCWD, cString(path), 0) === 0) return;
-  const errno = errnoOf(libc);
-  // The number may be of a call that the engine made meanwhile.
-  if (stat(libc, { path, followLinks: false }) !== undefined) {
-    throw linuxError(`remove ${path}`, errno);
-  }
+  unlink(libc, path, 0);
 }
 
 /** Whether a path is a pinned namespace now, and not just the file that is left after a reboot. */

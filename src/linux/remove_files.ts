@@ -13,9 +13,11 @@ export function removeFiles(libc: ServerLibc, folder: string): void {
   unlink(libc, folder, AT_REMOVEDIR);
 }
 
-function unlink(libc: ServerLibc, path: string, flags: number): void {
+/** Takes a name away; gone is done. */
+export function unlink(libc: ServerLibc, path: string, flags: number): void {
   if (libc.unlinkat(AT_FDCWD, cString(path), flags) === 0) return;
   const errno = errnoOf(libc);
+  // The number may be of a call that the engine made meanwhile.
   if (stat(libc, { path, followLinks: false }) !== undefined) {
     throw linuxError(`remove ${path}`, errno);
   }

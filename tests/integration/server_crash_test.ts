@@ -5,7 +5,7 @@ import { whereCrictlIs } from "../world/crictl.ts";
 import { delay, eventually } from "../world/delay.ts";
 import { startRunningContainer } from "../world/running_container.ts";
 
-const DAEMON = new URL("../fixtures/dying_server/daemon.ts", import.meta.url).pathname;
+const DAEMON = new URL("../fixtures/dying/server_daemon.ts", import.meta.url).pathname;
 const UNAVAILABLE = 14;
 
 const COMMAND = "n=0; while :; do n=$((n+1)); echo tick $n; busybox usleep 100000; done";

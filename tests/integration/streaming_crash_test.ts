@@ -7,7 +7,7 @@ import { type RunningContainer, startRunningContainer } from "../world/running_c
 import { SpdyClient } from "../world/spdy_client.ts";
 import { ChannelClient } from "../world/websocket_client.ts";
 
-const DAEMON = new URL("../fixtures/dying_io/daemon.ts", import.meta.url).pathname;
+const DAEMON = new URL("../fixtures/dying/io_daemon.ts", import.meta.url).pathname;
 const UNAVAILABLE = 14;
 const ECHO_PORT = 7;
 
