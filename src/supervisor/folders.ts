@@ -1,6 +1,7 @@
 /** The daemon's own folders, and the lock that keeps a second daemon off them. */
 import { dirname } from "node:path";
 import { CriError } from "../base/errors.ts";
+import { pause } from "../base/pause.ts";
 import type { Config } from "../config/table.ts";
 import { certificateFolder, fifoFolder } from "./permissions.ts";
 
@@ -40,16 +41,28 @@ function reason(error: unknown): string {
 }
 
 /**
+ * A program that a daemon was just starting when it died has that one's open files, the lock among
+ * them, until it is the program that it is to be.
+ */
+const LOCK_WAIT_MS = 2_000;
+const LOCK_RETRY_MS = 20;
+
+/**
  * Takes the lock of a state folder. It is the kernel's: gone with the process, however that ends.
  *
  * @throws CriError alreadyExists when another daemon holds it
  */
-export async function lockState(config: Config): Promise<Disposable> {
-  const path = `${config.state}/lock`;
-  const file = await Deno.open(path, { create: true, write: true, mode: 0o600 });
-  if (await file.tryLock(true)) return file;
+export async function lockState(
+  { state }: Pick<Config, "state">,
+  waitMs = LOCK_WAIT_MS,
+): Promise<Disposable> {
+  const file = await Deno.open(`${state}/lock`, { create: true, write: true, mode: 0o600 });
+  for (const until = performance.now() + waitMs;; await pause(LOCK_RETRY_MS)) {
+    if (await file.tryLock(true)) return file;
+    if (performance.now() >= until) break;
+  }
   file.close();
-  throw new CriError("alreadyExists", `Another daemon is running on ${config.state}`, {
+  throw new CriError("alreadyExists", `Another daemon is running on ${state}`, {
     remedy: "stop it, or give this one a `root`, `state` and `listen` of its own",
   });
 }
