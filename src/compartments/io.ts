@@ -7,6 +7,7 @@ import { during } from "../base/errors.ts";
 import type { Config } from "../config/table.ts";
 import { openLinuxIo } from "../linux/linux_io.ts";
 import { openLogService } from "../logs/log_service.ts";
+import { ioDir } from "../state/folders.ts";
 import { Captures } from "../streaming/capture_service.ts";
 import { hostsOf, StreamListener } from "../streaming/listener.ts";
 import { keepFresh, ownCertificate } from "../streaming/own_certificate.ts";
@@ -21,7 +22,7 @@ export type IoConfig = Pick<Config, "state" | "streaming"> & {
 };
 
 compartmentMain<IoConfig>("io", async ({ config, peers }) => {
-  const fifoDir = `${config.state}/io`;
+  const fifoDir = ioDir({ stateDir: config.state });
   const logDirs = config.logs.dirs;
   const io = openLinuxIo();
   io.closeLeftOpen(await Promise.all([fifoDir, ...logDirs].map(realPath)));

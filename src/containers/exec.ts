@@ -16,7 +16,6 @@ import { type Container, containerLabel } from "../state/containers.ts";
 import {
   type ExecDeps,
   ExecProcess,
-  execSpec,
   newExecId,
   removeLostStreams,
   runningContainer,
@@ -111,8 +110,14 @@ class ExecRun {
     const { streams } = this.#deps;
     const sessionId = this.#execId;
     try {
-      const process = await this.#start(stdio);
+      const process = new ExecProcess(this.#deps, {
+        container: this.#container,
+        execId: sessionId,
+        terminal: this.#request.tty,
+        stdio,
+      });
       try {
+        await this.#start(process);
         await streams.execStarted({ sessionId });
         this.#resizer.started();
         const { exitCode } = await process.exited(this.#over.signal);
@@ -125,15 +130,13 @@ class ExecRun {
     }
   }
 
-  async #start(stdio: StdioPaths): Promise<ExecProcess> {
-    const { cmd: args, tty: terminal } = this.#request;
-    const container = this.#container;
+  async #start(process: ExecProcess): Promise<void> {
+    const { cmd: args, tty } = this.#request;
     const { signal } = this.#over;
     // A program may look at its terminal's size as the first thing that it does.
-    const size = terminal ? await this.#resizer.first(signal) : undefined;
-    const spec = await execSpec(this.#deps, { container, args, terminal, size }, signal);
-    const plan = { container, execId: this.#execId, terminal, stdio, spec };
-    return await ExecProcess.start(this.#deps, plan, signal);
+    const size = tty ? await this.#resizer.first(signal) : undefined;
+    await process.create({ args, size }, signal);
+    await process.start(signal);
   }
 
   async #fail(error: unknown): Promise<void> {

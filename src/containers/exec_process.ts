@@ -11,7 +11,7 @@ import { PROCESS_TYPE_URL } from "../containerd/types.ts";
 import type { StdioPaths } from "../logs/service.ts";
 import { encodeJson } from "../oci/encode.ts";
 import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
-import { EXEC_PREFIX } from "../state/folders.ts";
+import { execDir, ioDir } from "../state/folders.ts";
 import { parseGoJson } from "../state/go_json.ts";
 import type { Settings } from "../state/settings.ts";
 import type { Size } from "./resizer.ts";
@@ -71,7 +71,7 @@ const processes = new WeakMap<Container["metadata"], StoredProcess>();
  *
  * @throws CriError internal for a spec that can't be read
  */
-export async function execSpec(
+async function execSpec(
   { containerd }: Pick<ExecDeps, "containerd">,
   { container, args, terminal, size }: {
     container: Container;
@@ -112,66 +112,81 @@ export interface ExecPlan {
   readonly container: Container;
   readonly execId: string;
   readonly terminal: boolean;
+  /** Only the shim opens these, when the process starts. */
   readonly stdio: StdioPaths;
-  readonly spec: Uint8Array;
 }
 
-type ExecTasks = Pick<Tasks, "exec" | "startExec" | "deleteExec" | "kill" | "wait">;
+/** What is run, and on a terminal of which size. */
+export interface Program {
+  readonly args: readonly string[];
+  readonly size?: Size | undefined;
+}
 
-/** A process that was started; whoever starts one calls {@link end} whatever happens. */
+/**
+ * A process on its way: create, start, exited. Whoever has one calls {@link end} whatever happens.
+ * No step is given up half way: a shim goes on whether its caller waits or not.
+ */
 export class ExecProcess {
-  readonly #tasks: ExecTasks;
-  readonly #id: string;
-  readonly #execId: string;
-  readonly #exit: Promise<Exit>;
+  readonly #deps: ExecDeps;
+  readonly #plan: ExecPlan;
+  #isKnown = false;
+  #exit: Promise<Exit> | undefined;
 
-  private constructor(tasks: ExecTasks, { container, execId }: ExecPlan, exit: Promise<Exit>) {
-    this.#tasks = tasks;
-    this.#id = container.id;
-    this.#execId = execId;
-    this.#exit = exit;
+  constructor(deps: ExecDeps, plan: ExecPlan) {
+    this.#deps = deps;
+    this.#plan = plan;
   }
 
   /**
-   * Makes and starts the process; on failure nothing is left of it. Neither step is given up half
-   * way: a shim goes on whether its caller waits or not.
+   * Makes it. It needs no FIFO yet: they may be made meanwhile.
    *
-   * @throws CriError failedPrecondition when the container ended meanwhile, internal when its
-   *   program can't be started; the signal's reason when it is aborted before the start
+   * @throws CriError failedPrecondition when the container ended meanwhile; the signal's reason
+   *   when it is aborted before
    */
-  static async start(deps: ExecDeps, plan: ExecPlan, signal: AbortSignal): Promise<ExecProcess> {
-    const { container: { id, metadata }, execId, terminal, stdio, spec } = plan;
-    const { tasks } = deps.containerd;
-    const failed = new AbortController();
+  async create({ args, size }: Program, signal: AbortSignal): Promise<void> {
+    const { container, execId, terminal, stdio } = this.#plan;
+    const spec = await execSpec(this.#deps, { container, args, terminal, size }, signal);
+    // Also when the call fails: its answer may be all that was lost.
+    this.#isKnown = true;
     try {
-      await tasks.exec({
-        id,
+      await this.#deps.containerd.tasks.exec({
+        id: container.id,
         execId,
         terminal,
         ...stdio,
         spec: { typeUrl: PROCESS_TYPE_URL, value: spec },
       });
-      const { exit } = await deps.execStarts.run(metadata.sandboxId, signal, async () => {
+    } catch (error) {
+      throw refused(endedMeanwhile(error));
+    }
+  }
+
+  /**
+   * @throws CriError failedPrecondition when the container ended meanwhile or its program can't be
+   *   started; the signal's reason when it is aborted before
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    const { container: { id, metadata }, execId } = this.#plan;
+    const { tasks } = this.#deps.containerd;
+    const failed = new AbortController();
+    try {
+      await this.#deps.execStarts.run(metadata.sandboxId, signal, async () => {
         // Asked beforehand: a short program has ended by the time that its start is answered.
         const exit = tasks.wait(id, { execId, signal: failed.signal });
         // Whoever doesn't wait for it any more is not to be troubled by it.
         exit.catch(() => undefined);
         await tasks.startExec(id, execId);
-        // In a box, or the exit itself would be waited for.
-        return { exit };
+        this.#exit = exit;
       });
-      return new ExecProcess(tasks, plan, exit);
     } catch (error) {
       failed.abort(error);
-      // Also when the first call failed: its answer may be all that was lost.
-      await endExec(tasks, { id, execId });
-      if (signal.aborted) throw error;
-      throw refused(endedMeanwhile(error));
+      throw signal.aborted ? error : refused(endedMeanwhile(error));
     }
   }
 
   /** @throws the signal's reason; failedPrecondition when the container took the process along */
   async exited(signal: AbortSignal): Promise<Exit> {
+    if (this.#exit === undefined) throw new CriError("internal", "The process was not started");
     try {
       return await waitFor(this.#exit, signal);
     } catch (error) {
@@ -181,7 +196,9 @@ export class ExecProcess {
 
   /** Kills the process if it is still there, and deletes what its shim keeps of it. */
   async end(): Promise<void> {
-    await endExec(this.#tasks, { id: this.#id, execId: this.#execId, exit: this.#exit });
+    if (!this.#isKnown) return;
+    const { container: { id }, execId } = this.#plan;
+    await endExec(this.#deps.containerd.tasks, { id, execId, exit: this.#exit });
   }
 }
 
@@ -201,8 +218,8 @@ function endedMeanwhile(error: unknown): CriError {
 
 /** Ends a process, whoever has started it and however far that came. */
 export async function endExec(
-  tasks: ExecTasks,
-  { id, execId, exit }: { id: string; execId: string; exit?: Promise<Exit> },
+  tasks: Pick<Tasks, "deleteExec" | "kill" | "wait">,
+  { id, execId, exit }: { id: string; execId: string; exit?: Promise<Exit> | undefined },
 ): Promise<void> {
   try {
     if (exit === undefined || !await hasEnded(exit)) await killExec(tasks, id, execId);
@@ -217,7 +234,11 @@ export async function endExec(
   }
 }
 
-async function killExec(tasks: ExecTasks, id: string, execId: string): Promise<void> {
+async function killExec(
+  tasks: Pick<Tasks, "kill" | "wait">,
+  id: string,
+  execId: string,
+): Promise<void> {
   const options = { execId, timeoutMs: KILL_TIMEOUT_MS };
   try {
     await tasks.kill(id, SIGKILL, options);
@@ -242,7 +263,7 @@ export async function removeLostStreams(
   execId: string,
 ): Promise<void> {
   try {
-    await removePath(`${settings.stateDir}/io/${containerId}/${EXEC_PREFIX}${execId}`);
+    await removePath(execDir(ioDir(settings), containerId, execId));
   } catch (error) {
     log.warn("The streams of a program in container {containerId} stay: {error}", {
       containerId,

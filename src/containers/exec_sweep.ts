@@ -6,7 +6,7 @@ import { removePath } from "../base/gone.ts";
 import { logger } from "../base/log.ts";
 import { namesIn } from "../base/names_in.ts";
 import type { Containerd } from "../containerd/client.ts";
-import { EXEC_PREFIX } from "../state/folders.ts";
+import { EXEC_PREFIX, ioDir } from "../state/folders.ts";
 import type { Settings } from "../state/settings.ts";
 import { endExec } from "./exec_process.ts";
 import type { CaptureService } from "./streams.ts";
@@ -52,12 +52,13 @@ async function end(
   }
 }
 
-async function leftExecs({ stateDir }: Settings): Promise<LeftExec[]> {
+async function leftExecs(settings: Settings): Promise<LeftExec[]> {
+  const dir = ioDir(settings);
   const left: LeftExec[] = [];
-  for (const containerId of await namesIn(`${stateDir}/io`)) {
-    for (const name of await namesIn(`${stateDir}/io/${containerId}`)) {
+  for (const containerId of await namesIn(dir)) {
+    for (const name of await namesIn(`${dir}/${containerId}`)) {
       if (!name.startsWith(EXEC_PREFIX)) continue;
-      const path = `${stateDir}/io/${containerId}/${name}`;
+      const path = `${dir}/${containerId}/${name}`;
       left.push({ containerId, execId: name.slice(EXEC_PREFIX.length), path });
     }
   }

@@ -2,7 +2,8 @@
  * ExecSync: runs a program in a container and answers with what it wrote and how it ended.
  *
  *   1  open its streams, which are collected in the io compartment    undo: close them
- *   2  start it, wait for its end no longer than the timeout          undo: kill and delete it
+ *      ∥ make the process                                             undo: kill and delete it
+ *   2  start it, wait for its end no longer than the timeout
  *   3  take what it wrote
  */
 import { both } from "../base/both.ts";
@@ -11,15 +12,15 @@ import { logger } from "../base/log.ts";
 import type { Exit } from "../containerd/tasks.ts";
 import type { ExecSyncRequest, ExecSyncResponse } from "../gen/cri/v1/api.ts";
 import { type Container, containerLabel } from "../state/containers.ts";
+import { ioDir } from "../state/folders.ts";
 import {
   type ExecDeps,
   ExecProcess,
-  execSpec,
   newExecId,
   removeLostStreams,
   runningContainer,
 } from "./exec_process.ts";
-import type { Captured, CaptureService, DrainLimits } from "./streams.ts";
+import { type Captured, type CaptureService, type DrainLimits, execStdioPaths } from "./streams.ts";
 
 const log = logger("containers");
 
@@ -47,26 +48,27 @@ export async function execSync(
   signal: AbortSignal,
 ): Promise<ExecSyncResponse> {
   const container = runningContainer(deps, request.containerId, "run a program in");
-  const execId = newExecId();
   const { id } = container;
+  const streams = { containerId: id, execId: newExecId(), terminal: false, stdin: false };
+  const stdio = execStdioPaths(ioDir(deps.settings), streams);
+  const process = new ExecProcess(deps, { ...streams, container, stdio });
   const lost = deps.streamsLost();
   try {
-    const [stdio, spec] = await both(
+    await both(
       signal,
-      () =>
-        deps.streams.openCapture({
-          containerId: id,
-          execId,
-          terminal: false,
-          stdin: false,
-          maxBytes: deps.maxExecOutputBytes,
-        }),
-      (both) => execSpec(deps, { container, args: request.cmd, terminal: false }, both),
+      () => deps.streams.openCapture({ ...streams, maxBytes: deps.maxExecOutputBytes }),
+      (both) => process.create({ args: request.cmd }, both),
     );
-    const plan = { container, execId, terminal: false, stdio, spec };
-    const process = await ExecProcess.start(deps, plan, signal);
+    await process.start(signal);
+    const output = deps.streams.captured(streams);
+    // It is asked for before the end, and may fail while that is waited for.
+    output.catch(() => undefined);
     const wanted = AbortSignal.any([signal, lost]);
-    return await collect(deps, { process, execId, container, request }, wanted);
+    const { exitCode } = await exitInTime(process, request.timeout, wanted);
+    const ending = deps.streams.captureEnding({ ...streams, ...DRAIN_LIMITS });
+    const captured = await Promise.race([output, ending.then(() => output)]);
+    noteLimits(container, captured);
+    return { stdout: captured.stdout, stderr: captured.stderr, exitCode };
   } catch (error) {
     const what = `Cannot run ${shown(request.cmd)} in container ${
       containerLabel(container)
@@ -74,7 +76,9 @@ export async function execSync(
     // Only the store of containers may say of one that it isn't there.
     throw during(what, error, isKind(error, "notFound") ? "internal" : undefined);
   } finally {
-    void closeStreams(deps, { containerId: id, execId, areLost: lost.aborted });
+    // A shim that deletes a process waits for whoever holds its streams: the caller doesn't.
+    void process.end();
+    void closeStreams(deps, { ...streams, areLost: lost.aborted });
   }
 }
 
@@ -91,31 +95,6 @@ async function closeStreams(
       containerId,
       error,
     });
-  }
-}
-
-interface Running {
-  readonly process: ExecProcess;
-  readonly execId: string;
-  readonly container: Container;
-  readonly request: ExecSyncRequest;
-}
-
-async function collect(
-  deps: ExecSyncDeps,
-  { process, execId, container, request }: Running,
-  signal: AbortSignal,
-): Promise<ExecSyncResponse> {
-  try {
-    const attached = deps.streams.captureAttached({ execId });
-    const { exitCode } = await exitInTime(process, request.timeout, signal);
-    await attached;
-    const output = await deps.streams.captured({ execId, ...DRAIN_LIMITS });
-    noteLimits(container, output);
-    return { stdout: output.stdout, stderr: output.stderr, exitCode };
-  } finally {
-    // A shim that deletes a process waits for whoever holds its streams: the caller doesn't.
-    void process.end();
   }
 }
 

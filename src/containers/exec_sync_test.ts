@@ -96,7 +96,6 @@ const CALLS = [
   "tasks.startExec",
   "tasks.wait",
   "openCapture",
-  "captureAttached",
   "captured",
 ] as const;
 

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { logger } from "../base/log.ts";
 import type { StdioPaths } from "../logs/service.ts";
+import { execDir } from "../state/folders.ts";
 
 const log = logger("containers");
 
@@ -13,6 +14,19 @@ export interface ExecStdioOptions {
   terminal: boolean;
   /** Whether a FIFO for stdin is made; else stdin stays "". */
   stdin: boolean;
+}
+
+/** Where they lie: both compartments know, so that neither waits to be told. */
+export function execStdioPaths(
+  fifoDir: string,
+  { containerId, execId, terminal, stdin }: ExecStdioOptions,
+): StdioPaths {
+  const dir = execDir(fifoDir, containerId, execId);
+  return {
+    stdin: stdin ? `${dir}/stdin` : "",
+    stdout: `${dir}/stdout`,
+    stderr: terminal ? "" : `${dir}/stderr`,
+  };
 }
 
 /** All that a process wrote, as far as it was kept. */
@@ -28,14 +42,17 @@ export interface Captured {
 /** Collects the output of processes that nobody watches: ExecSync. */
 export interface CaptureService {
   /** Makes the FIFOs and begins to read; `maxBytes` are kept of both streams together. */
-  openCapture(o: ExecStdioOptions & { maxBytes: number }): Promise<StdioPaths>;
-  /** The shim has opened the FIFOs (the process has started): from now on an end is an end. */
-  captureAttached(o: { execId: string }): Promise<void>;
+  openCapture(o: ExecStdioOptions & { maxBytes: number }): Promise<void>;
   /**
-   * The process has ended: waits until its streams are at their end, nothing came for `quietMs`, or
-   * `drainMs` have passed; what was collected is handed out once.
+   * The shim has opened the FIFOs (the process has started): waits for the end of its streams, and
+   * hands out once what was collected.
    */
-  captured(o: { execId: string; quietMs: number; drainMs: number }): Promise<Captured>;
+  captured(o: { execId: string }): Promise<Captured>;
+  /**
+   * The process has ended: its streams are waited for only until nothing came for `quietMs`, or
+   * `drainMs` have passed.
+   */
+  captureEnding(o: { execId: string; quietMs: number; drainMs: number }): Promise<void>;
   /** Stops reading and removes the FIFOs. Idempotent. */
   closeCapture(o: { execId: string }): Promise<void>;
 }

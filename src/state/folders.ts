@@ -27,8 +27,11 @@ export const checkpointDir = (roots: Roots, id: ContainerId): string =>
 export const containerStateDir = (roots: Roots, id: ContainerId): string =>
   `${roots.stateDir}/containers/${id}`;
 
+/** The FIFOs of all containers. */
+export const ioDir = ({ stateDir }: Pick<Roots, "stateDir">): string => `${stateDir}/io`;
+
 /** The FIFOs of a container's stdio. */
-export const stdioDir = (roots: Roots, id: ContainerId): string => `${roots.stateDir}/io/${id}`;
+export const stdioDir = (roots: Roots, id: ContainerId): string => `${ioDir(roots)}/${id}`;
 
 /** Where the images that a container mounts are mounted. */
 export const imageMountsDir = (roots: Roots, id: ContainerId): string =>
@@ -36,6 +39,10 @@ export const imageMountsDir = (roots: Roots, id: ContainerId): string =>
 
 /** Begins the names of the folders of execs' FIFOs, which lie in those of their containers. */
 export const EXEC_PREFIX = "exec-";
+
+/** The FIFOs of an exec, below {@link ioDir}. */
+export const execDir = (fifoDir: string, containerId: string, execId: string): string =>
+  `${fifoDir}/${containerId}/${EXEC_PREFIX}${execId}`;
 
 /** Where a root filesystem is mounted for a moment, to look up users. */
 export const lookupDir = (roots: Roots, id: ContainerId): string =>
@@ -62,7 +69,7 @@ export function ownedFolders({ rootDir, stateDir }: Omit<Roots, "netnsDir">): Ow
     { dir: `${rootDir}/containers`, owner: "container" },
     { dir: `${stateDir}/containers`, owner: "container" },
     { dir: `${stateDir}/images`, owner: "container" },
-    { dir: `${stateDir}/io`, owner: "container" },
+    { dir: ioDir({ stateDir }), owner: "container" },
   ];
 }
 

@@ -44,6 +44,7 @@ export class Capture {
   readonly #output: ExecOutput;
   readonly #kept: { readonly stdout: Kept; readonly stderr: Kept };
   readonly #maxBytes: number;
+  readonly #givenUp = Promise.withResolvers<boolean>();
   #isCut = false;
 
   constructor(io: LinuxIo, paths: StdioPaths, maxBytes: number) {
@@ -52,16 +53,10 @@ export class Capture {
     this.#output = new ExecOutput(io, paths, (stream, chunk) => this.#take(stream, chunk));
   }
 
-  attached(): void {
+  /** The shim has the FIFOs: resolves at their ends, or when {@link ending} gives them up. */
+  async whole(): Promise<Captured> {
     this.#output.attached();
-  }
-
-  /** Whether the streams ended, and did so before they were given up. */
-  drained(limits: DrainLimits): Promise<boolean> {
-    return this.#output.drained(limits);
-  }
-
-  take(isComplete: boolean): Captured {
+    const isComplete = await Promise.race([this.#output.ended, this.#givenUp.promise]);
     this.stop();
     return {
       stdout: this.#kept.stdout.take(),
@@ -69,6 +64,11 @@ export class Capture {
       isComplete,
       isCut: this.#isCut,
     };
+  }
+
+  /** From now on they are waited for no longer than that. */
+  ending(limits: DrainLimits): void {
+    void this.#output.drained(limits).then((isComplete) => this.#givenUp.resolve(isComplete));
   }
 
   stop(): void {

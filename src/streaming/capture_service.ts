@@ -1,8 +1,12 @@
 /** The captures of all execs: ExecSync, the part that lives in the io compartment. */
 import { CriError, during } from "../base/errors.ts";
-import type { Captured, CaptureService, ExecStdioOptions } from "../containers/streams.ts";
+import type {
+  Captured,
+  CaptureService,
+  DrainLimits,
+  ExecStdioOptions,
+} from "../containers/streams.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
-import type { StdioPaths } from "../logs/service.ts";
 import { Capture } from "./capture.ts";
 import { type ExecStdio, makeExecStdio } from "./exec_stdio.ts";
 
@@ -26,37 +30,35 @@ export class Captures implements CaptureService {
     return this.#open.size;
   }
 
-  async openCapture(options: ExecStdioOptions & { maxBytes: number }): Promise<StdioPaths> {
+  async openCapture(options: ExecStdioOptions & { maxBytes: number }): Promise<void> {
     const { containerId, execId, maxBytes } = options;
     let stdio: ExecStdio | undefined;
     try {
       stdio = await makeExecStdio(this.#io, this.#fifoDir, options);
       const capture = new Capture(this.#io, stdio.paths, maxBytes);
       this.#open.set(execId, { stdio, capture });
-      return stdio.paths;
     } catch (error) {
       await stdio?.remove();
       throw during(`Cannot open the streams of an exec in container ${containerId}`, error);
     }
   }
 
-  captureAttached({ execId }: { execId: string }): Promise<void> {
-    this.#open.get(execId)?.capture.attached();
-    return Promise.resolve();
-  }
-
   async captured(
-    { execId, quietMs, drainMs }: { execId: string; quietMs: number; drainMs: number },
+    { execId }: { execId: string },
     context?: { transfer(...buffers: Transferable[]): void },
   ): Promise<Captured> {
     const open = this.#open.get(execId);
     if (open === undefined) {
       throw new CriError("unavailable", `The output of exec ${execId} was lost in a restart`);
     }
-    const isComplete = await open.capture.drained({ quietMs, drainMs });
-    const captured = open.capture.take(isComplete);
+    const captured = await open.capture.whole();
     context?.transfer(captured.stdout.buffer, captured.stderr.buffer);
     return captured;
+  }
+
+  captureEnding({ execId, ...limits }: { execId: string } & DrainLimits): Promise<void> {
+    this.#open.get(execId)?.capture.ending(limits);
+    return Promise.resolve();
   }
 
   async closeCapture({ execId }: { execId: string }): Promise<void> {

@@ -34,6 +34,11 @@ export class ExecOutput {
     }
   }
 
+  /** True, once all streams are at their end or stopped. */
+  get ended(): Promise<true> {
+    return Promise.all(this.#readers.map((reader) => reader.ended)).then(() => true as const);
+  }
+
   attached(): void {
     for (const reader of this.#readers) reader.attached();
   }
@@ -54,7 +59,6 @@ export class ExecOutput {
    */
   async drained(limits: DrainLimits): Promise<boolean> {
     this.attached();
-    const all = Promise.all(this.#readers.map((reader) => reader.ended)).then(() => true);
     const { promise: givenUp, resolve } = Promise.withResolvers<boolean>();
     const from = performance.now();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -65,7 +69,7 @@ export class ExecOutput {
     };
     look();
     try {
-      return await Promise.race([all, givenUp]);
+      return await Promise.race([this.ended, givenUp]);
     } finally {
       clearTimeout(timer);
     }

@@ -1,9 +1,9 @@
 /** The FIFOs of an exec, in a folder of their own below its container's. */
 import { invalidArgument } from "../base/errors.ts";
 import { removePath } from "../base/gone.ts";
-import type { ExecStdioOptions } from "../containers/streams.ts";
+import { type ExecStdioOptions, execStdioPaths } from "../containers/streams.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
-import { EXEC_PREFIX } from "../state/folders.ts";
+import { execDir } from "../state/folders.ts";
 import type { StdioPaths } from "../logs/service.ts";
 
 const FOLDER_MODE = 0o700;
@@ -23,16 +23,12 @@ export async function makeExecStdio(
   fifoDir: string,
   options: ExecStdioOptions,
 ): Promise<ExecStdio> {
-  const { containerId, execId, terminal, stdin } = options;
+  const { containerId, execId } = options;
   checkId("containerId", containerId);
   checkId("execId", execId);
-  const dir = `${fifoDir}/${containerId}/${EXEC_PREFIX}${execId}`;
+  const dir = execDir(fifoDir, containerId, execId);
   await Deno.mkdir(dir, { recursive: true, mode: FOLDER_MODE });
-  const paths = {
-    stdin: stdin ? `${dir}/stdin` : "",
-    stdout: `${dir}/stdout`,
-    stderr: terminal ? "" : `${dir}/stderr`,
-  };
+  const paths = execStdioPaths(fifoDir, options);
   try {
     for (const path of Object.values(paths)) if (path !== "") io.makeFifo(path, FIFO_MODE);
   } catch (error) {

@@ -9,15 +9,10 @@ export class FakeCaptures implements CaptureService {
   before: (call: string) => void = () => {};
   after: (call: string) => void = () => {};
 
-  openCapture({ execId }: { execId: string }) {
+  openCapture({ execId }: { execId: string }): Promise<void> {
     return this.#call("openCapture", () => {
       this.open.add(execId);
-      return { stdin: "", stdout: `/io/${execId}/stdout`, stderr: `/io/${execId}/stderr` };
     });
-  }
-
-  captureAttached(): Promise<void> {
-    return this.#call("captureAttached", () => {});
   }
 
   captured(): Promise<Captured> {
@@ -28,6 +23,10 @@ export class FakeCaptures implements CaptureService {
       isComplete: this.isComplete,
       isCut: false,
     }));
+  }
+
+  captureEnding(): Promise<void> {
+    return this.#call("captureEnding", () => {});
   }
 
   closeCapture({ execId }: { execId: string }): Promise<void> {

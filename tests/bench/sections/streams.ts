@@ -8,7 +8,7 @@ import { atLeast, atMost, median, type Row } from "../statistics.ts";
 import { inPairs, type Round, rowOf, type Section } from "./section.ts";
 
 const ROUNDS = 5;
-const CALLS = 20;
+const CALLS = 60;
 const MIB = 1024 * 1024;
 const BYTES = 128 * MIB;
 const ROUND_TRIPS = 500;
@@ -153,8 +153,8 @@ async function measureRound(cri: CriClient, side: Side): Promise<Round> {
     const zeros = (size: number) => ["busybox", "head", "-c", String(size), "/dev/zero"];
     return {
       sync: await pod.execSync(["busybox", "true"], CALLS),
-      mib1: await pod.execSync(zeros(MIB), 5),
-      mib10: await pod.execSync(zeros(10 * MIB), 3),
+      mib1: await pod.execSync(zeros(MIB), 30),
+      mib10: await pod.execSync(zeros(10 * MIB), 10),
       out: await pod.exec(zeros(BYTES), 0),
       in: await pod.exec(["busybox", "wc", "-c"], BYTES),
       forward: await pod.forward(),
