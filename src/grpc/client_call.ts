@@ -2,7 +2,7 @@
 import { toCriError } from "../base/errors.ts";
 import { ERROR_CODE } from "./frames.ts";
 import type { HeaderField } from "./hpack.ts";
-import { framed, MessageReader } from "./messages.ts";
+import { MessageReader, pieces } from "./messages.ts";
 import { CODE, type Status, StatusError, statusIn, valueOf } from "./status.ts";
 import type { Stream, StreamListener } from "./stream.ts";
 
@@ -45,7 +45,7 @@ export class ClientCall implements StreamListener {
   }
 
   send(message: Uint8Array): void {
-    this.#stream?.send(framed(message));
+    this.#stream?.send(...pieces(message));
   }
 
   /** Nothing more is sent. */

@@ -79,13 +79,17 @@ export class Connection {
   constructor(wire: Wire, options: ConnectionOptions) {
     this.#wire = wire;
     this.#options = options;
-    this.#outbox = new Outbox(wire, (error) => this.#ended(toCriError(error).message));
+    this.#outbox = new Outbox(wire, {
+      room: () => this.#flush(),
+      failed: (error) => this.#ended(toCriError(error).message),
+    });
     const window = Math.max(options.streamWindow * STREAMS_AT_ONCE, INITIAL_WINDOW);
     this.#receiveWindow = new ReceiveWindow(window);
     this.#host = {
       window: INITIAL_WINDOW,
       peer: this.#theirs,
       streamWindow: options.streamWindow,
+      backlog: this.#outbox,
       frame: (frame) => this.#outbox.frame(frame),
       forget: (stream) => {
         this.#streams.delete(stream.id);
@@ -249,6 +253,10 @@ export class Connection {
     if (increment === 0) throw protocolError("WINDOW_UPDATE by nothing");
     if (frame.streamId !== 0) return this.#streamOf(frame)?.grow(increment);
     this.#host.window = widened(this.#host.window, increment);
+    this.#flush();
+  }
+
+  #flush(): void {
     for (const stream of this.#streams.values()) {
       if (stream.isBlocked) stream.flush();
     }

@@ -31,7 +31,7 @@ function rawClient(handler: Handler = (call) => call.answer(call.message)) {
   const [ours, theirs] = wirePair();
   const server = new GrpcServer({ handlers: new Map([[PATH, handler]]), maxMessageBytes: 1_000 });
   server.accept(theirs);
-  const outbox = new Outbox(ours, () => {});
+  const outbox = new Outbox(ours, { room: () => {}, failed: () => {} });
   const received: Frame[] = [];
   const waiting = new Set<() => void>();
   const ended = readFrames(ours, {
@@ -249,7 +249,7 @@ Deno.test("a client that asks and never reads is read from no more (CVE-2019-951
       written += count;
       return count;
     },
-  }, () => {});
+  }, { room: () => {}, failed: () => {} });
   outbox.raw(PREFACE);
   const ping = frame(FRAME.ping, { payload: new Uint8Array(8) });
   for (let index = 0; index < 100_000; index++) outbox.frame(ping);
@@ -261,4 +261,35 @@ Deno.test("a client that asks and never reads is read from no more (CVE-2019-951
   }
   assert.ok(written < 1_700_000 / 2, `${written} bytes were taken`);
   ours.close();
+});
+
+Deno.test("a large answer takes no more of the connection's memory than a small one", async () => {
+  const [ours, theirs] = wirePair();
+  const sizes: number[] = [];
+  const handler: Handler = (call) => call.answer(new Uint8Array(8 * 1024 * 1024));
+  new GrpcServer({ handlers: new Map([[PATH, handler]]), maxMessageBytes: 1_000 }).accept({
+    ...theirs,
+    write: (bytes) => {
+      sizes.push(bytes.length);
+      return theirs.write(bytes);
+    },
+  });
+  const outbox = new Outbox(ours, { room: () => {}, failed: () => {} });
+  outbox.raw(PREFACE);
+  const window = 2 ** 30;
+  outbox.frame(settingsFrame({ [SETTING.initialWindowSize]: window }));
+  outbox.frame(windowUpdateFrame(0, window));
+  outbox.frame(HEADERS);
+  outbox.frame(dataFrame(1, framed(new Uint8Array()), true));
+  let read = 0;
+  await readFrames(ours, {
+    expectsPreface: false,
+    room: () => Promise.resolve(),
+    onFrame: ({ type, flags, payload }) => {
+      if (type === FRAME.data) read += payload.length;
+      if (type === FRAME.headers && (flags & FLAG.endStream) !== 0) ours.close();
+    },
+  });
+  assert.equal(read, 5 + 8 * 1024 * 1024);
+  assert.ok(Math.max(...sizes) < 300 * 1024, `${Math.max(...sizes)} bytes were written at once`);
 });

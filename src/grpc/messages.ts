@@ -1,5 +1,4 @@
 /** Messages on a stream: a flag for compression, a length, and so many bytes. */
-import { concat } from "../base/concat.ts";
 import { CODE, StatusError } from "./status.ts";
 
 const PREFIX_BYTES = 5;
@@ -12,11 +11,29 @@ export function framed(message: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** A message beyond this isn't copied to have its prefix before it. */
+const LARGE_BYTES = 64 * 1024;
+
+/** The same, in the pieces that cost least. */
+export function pieces(message: Uint8Array): Uint8Array[] {
+  if (message.length <= LARGE_BYTES) return [framed(message)];
+  const prefix = new Uint8Array(PREFIX_BYTES);
+  new DataView(prefix.buffer).setUint32(1, message.length);
+  return [prefix, message];
+}
+
+/** So much is taken for a message on its word alone; a larger one has to come first. */
+const TRUSTED_BYTES = 1024 * 1024;
+
 /** Puts together the messages of one direction of a call. */
 export class MessageReader {
   readonly #maxBytes: number;
-  #pieces: Uint8Array[] = [];
-  #size = 0;
+  readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  #prefixLength = 0;
+  /** Of the message that has begun, when its prefix is whole. */
+  #size: number | undefined;
+  #message = new Uint8Array();
+  #length = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -24,7 +41,7 @@ export class MessageReader {
 
   /** Whether a message has begun that isn't whole yet. */
   get isInside(): boolean {
-    return this.#size > 0;
+    return this.#prefixLength > 0;
   }
 
   /**
@@ -33,43 +50,52 @@ export class MessageReader {
    * @throws StatusError for a message that is too large, or compressed, which nobody asked for
    */
   push(bytes: Uint8Array): Uint8Array[] {
-    this.#pieces.push(bytes.slice());
-    this.#size += bytes.length;
-    if (this.#size < PREFIX_BYTES) return [];
-    const size = this.#nextSize();
-    if (this.#size < size) return [];
-    const whole = concat(this.#pieces, this.#size);
     const messages: Uint8Array[] = [];
     let at = 0;
-    while (whole.length - at >= PREFIX_BYTES) {
-      const end = at + sizeAt(whole, at, this.#maxBytes);
-      if (end > whole.length) break;
-      messages.push(whole.subarray(at + PREFIX_BYTES, end));
-      at = end;
+    while (at < bytes.length) {
+      at += this.#size === undefined
+        ? this.#takePrefix(bytes.subarray(at))
+        : this.#takeContent(bytes.subarray(at), this.#size);
+      if (this.#length !== this.#size) continue;
+      messages.push(this.#message);
+      this.#size = undefined;
+      this.#prefixLength = 0;
     }
-    this.#pieces = at === whole.length ? [] : [whole.slice(at)];
-    this.#size = whole.length - at;
     return messages;
   }
 
-  /** Of the message that has begun, with its prefix. */
-  #nextSize(): number {
-    let [first = new Uint8Array()] = this.#pieces;
-    if (first.length < PREFIX_BYTES) {
-      first = concat(this.#pieces, this.#size);
-      this.#pieces = [first];
+  #takePrefix(bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, PREFIX_BYTES - this.#prefixLength);
+    this.#prefix.set(taken, this.#prefixLength);
+    this.#prefixLength += taken.length;
+    if (this.#prefixLength === PREFIX_BYTES) {
+      this.#size = sizeIn(this.#prefix, this.#maxBytes);
+      this.#message = new Uint8Array(Math.min(this.#size, TRUSTED_BYTES));
+      this.#length = 0;
     }
-    return sizeAt(first, 0, this.#maxBytes);
+    return taken.length;
+  }
+
+  #takeContent(bytes: Uint8Array, size: number): number {
+    const taken = bytes.subarray(0, size - this.#length);
+    const length = this.#length + taken.length;
+    if (length > this.#message.length) {
+      const capacity = Math.min(size, Math.max(length, this.#message.length * 2));
+      this.#message = new Uint8Array(this.#message.buffer.transfer(capacity));
+    }
+    this.#message.set(taken, this.#length);
+    this.#length = length;
+    return taken.length;
   }
 }
 
-function sizeAt(bytes: Uint8Array, at: number, maxBytes: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint8(at) !== 0) {
+function sizeIn(prefix: Uint8Array<ArrayBuffer>, maxBytes: number): number {
+  const view = new DataView(prefix.buffer);
+  if (view.getUint8(0) !== 0) {
     throw new StatusError(CODE.unimplemented, "compressed messages are not supported");
   }
-  const size = view.getUint32(at + 1);
-  if (size <= maxBytes) return PREFIX_BYTES + size;
+  const size = view.getUint32(1);
+  if (size <= maxBytes) return size;
   throw new StatusError(
     CODE.resourceExhausted,
     `a message of ${size} bytes is larger than the ${maxBytes} that are taken`,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { framed, MessageReader } from "./messages.ts";
+import { Buffer } from "node:buffer";
+import { framed, MessageReader, pieces } from "./messages.ts";
 import { StatusError } from "./status.ts";
 
 const MESSAGES = [new Uint8Array(), new Uint8Array([1, 2, 3]), new Uint8Array(300).fill(7)];
@@ -37,4 +38,26 @@ Deno.test("MessageReader refuses a message that is too large by its prefix alone
 
 Deno.test("MessageReader refuses a compressed message", () => {
   assert.throws(() => new MessageReader(300).push(new Uint8Array([1, 0, 0, 0, 0])), /compressed/);
+});
+
+Deno.test("MessageReader takes memory for a large message no faster than it comes", () => {
+  const large = new Uint8Array(5 * 1024 * 1024).map((_, index) => index % 251);
+  const wire = framed(large);
+  const reader = new MessageReader(large.length);
+  const read: Uint8Array[] = [];
+  for (let at = 0; at < wire.length; at += 600_000) {
+    read.push(...reader.push(wire.subarray(at, at + 600_000)));
+  }
+  // Quicker than comparing one by one.
+  assert.deepEqual(read.map((message) => Buffer.compare(message, large)), [0]);
+});
+
+Deno.test("pieces() are the message as it is framed, a large one without a copy", () => {
+  for (const message of [new Uint8Array(), new Uint8Array(64 * 1024).fill(1)]) {
+    assert.deepEqual(pieces(message), [framed(message)]);
+  }
+  const large = new Uint8Array(64 * 1024 + 1).fill(1);
+  const [prefix, content] = pieces(large);
+  assert.deepEqual(prefix, framed(large).subarray(0, 5));
+  assert.equal(content, large);
 });

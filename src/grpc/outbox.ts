@@ -20,6 +20,7 @@ const FULL_BYTES = 256 * 1024;
 
 export class Outbox {
   readonly #wire: Wire;
+  readonly #onRoom: () => void;
   readonly #onFailed: (error: unknown) => void;
   #buffer = new Uint8Array(INITIAL_BYTES);
   #length = 0;
@@ -30,9 +31,11 @@ export class Outbox {
   #isFailed = false;
   #room: PromiseWithResolvers<void> | undefined;
 
-  constructor(wire: Wire, onFailed: (error: unknown) => void) {
+  /** @param on told when it isn't full any more, and when the connection takes no more */
+  constructor(wire: Wire, on: { room(): void; failed(error: unknown): void }) {
     this.#wire = wire;
-    this.#onFailed = onFailed;
+    this.#onRoom = on.room;
+    this.#onFailed = on.failed;
   }
 
   /** Frames are made no faster than they leave. */
@@ -113,7 +116,10 @@ export class Outbox {
     const length = this.#length;
     this.#buffer = this.#spare;
     this.#spare = full.length <= KEPT_BYTES ? full : new Uint8Array(INITIAL_BYTES);
+    const wasFull = this.isFull;
     this.#length = 0;
+    if (wasFull) this.#onRoom();
+    if (this.isFull) return full.subarray(0, length);
     this.#room?.resolve();
     this.#room = undefined;
     return full.subarray(0, length);

@@ -3,7 +3,7 @@ import { concat } from "../base/concat.ts";
 import type { Connection } from "./connection.ts";
 import { ERROR_CODE } from "./frames.ts";
 import { headerBlock, type HeaderField } from "./hpack.ts";
-import { framed, MessageReader } from "./messages.ts";
+import { MessageReader, pieces } from "./messages.ts";
 import type { Handler } from "./server.ts";
 import { CODE, type Status, StatusError, trailersOf, valueOf } from "./status.ts";
 import type { Stream, StreamListener } from "./stream.ts";
@@ -64,7 +64,7 @@ export class ServerCall implements StreamListener {
   answer(message: Uint8Array): void {
     if (this.#isAnswered) return;
     this.begin();
-    this.#options.stream.send(framed(message));
+    this.#options.stream.send(...pieces(message));
     this.end({ code: CODE.ok, details: "" });
   }
 
@@ -80,7 +80,7 @@ export class ServerCall implements StreamListener {
     if (this.#isAnswered) return true;
     this.begin();
     const { stream, backlog } = this.#options;
-    stream.send(framed(message));
+    stream.send(...pieces(message));
     return !stream.isBlocked && !backlog.isFull;
   }
 

@@ -28,6 +28,8 @@ export interface StreamHost {
   /** What may be sent on all streams together. */
   window: number;
   readonly peer: PeerSettings;
+  /** What waits to be written: data is added no faster than it leaves. */
+  readonly backlog: { readonly isFull: boolean };
   /** The room that a stream gives the other side. */
   readonly streamWindow: number;
   frame(frame: Frame): void;
@@ -63,7 +65,7 @@ export class Stream {
     return this.#isRemoteDone;
   }
 
-  /** Whether something waits for room on the other side. */
+  /** Whether something waits for room. */
   get isBlocked(): boolean {
     return this.#queue.length > 0;
   }
@@ -75,9 +77,9 @@ export class Stream {
   }
 
   /** The bytes must not change any more. */
-  send(bytes: Uint8Array): void {
-    if (this.#isLocalDone || bytes.length === 0) return;
-    this.#queue.push(bytes);
+  send(...pieces: readonly Uint8Array[]): void {
+    if (this.#isLocalDone) return;
+    this.#queue.push(...pieces);
     this.flush();
   }
 
@@ -112,11 +114,12 @@ export class Stream {
     await this.#drained.promise;
   }
 
-  /** Sends what the windows have room for. */
+  /** Sends what the windows and the connection have room for. */
   flush(): void {
     while (true) {
       const bytes = this.#queue[0];
       if (bytes === undefined) break;
+      if (this.#host.backlog.isFull) return;
       const rest = bytes.length - this.#sent;
       const size = Math.min(
         rest,

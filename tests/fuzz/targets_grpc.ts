@@ -50,7 +50,7 @@ async function onWire(
       pieces.push(bytes.slice());
       return Promise.resolve(bytes.length);
     },
-  }, () => {});
+  }, { room: () => {}, failed: () => {} });
   outbox.raw(first);
   for (const frame of frames) outbox.frame(frame);
   await outbox.flushed();

@@ -11,7 +11,7 @@ const ROUNDS = 5;
 const CALLS = 60;
 const MIB = 1024 * 1024;
 const BYTES = 128 * MIB;
-const ROUND_TRIPS = 500;
+const ROUND_TRIPS = 5000;
 const ECHO_PORT = 7;
 
 /** A pod whose container echoes what it is sent. */
