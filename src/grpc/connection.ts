@@ -193,9 +193,7 @@ export class Connection {
     const stream = this.#streamOf(frame);
     this.#receiveWindow.take(size);
     const room = this.#receiveWindow.giveBack();
-    if (room > 0) {
-      this.#outbox.frame(windowUpdateFrame(0, room));
-    }
+    if (room > 0) this.#outbox.frame(windowUpdateFrame(0, room));
     stream?.onData(contentOf(frame), size, (frame.flags & FLAG.endStream) !== 0);
   }
 
@@ -243,9 +241,7 @@ export class Connection {
   #onPing({ flags, payload, streamId }: Frame): void {
     if (streamId !== 0) throw protocolError("PING of a stream");
     if (payload.length !== PING_BYTES) throw sizeError("PING");
-    if ((flags & FLAG.ack) === 0) {
-      this.#outbox.frame(pongFrame(payload));
-    }
+    if ((flags & FLAG.ack) === 0) this.#outbox.frame(pongFrame(payload));
   }
 
   #onWindowUpdate(frame: Frame): void {
@@ -257,9 +253,7 @@ export class Connection {
   }
 
   #flush(): void {
-    for (const stream of this.#streams.values()) {
-      if (stream.isBlocked) stream.flush();
-    }
+    for (const stream of this.#streams.values()) if (stream.isBlocked) stream.flush();
   }
 
   /** Undefined for one that is over, of which frames may still have been on their way. */
@@ -299,9 +293,7 @@ export class Connection {
     this.#isDraining = true;
     this.#outbox.fail();
     this.#wire.close();
-    for (const stream of [...this.#streams.values()]) {
-      stream.onBroken(reason);
-    }
+    for (const stream of [...this.#streams.values()]) stream.onBroken(reason);
     this.#options.onEnd(reason);
   }
 }
