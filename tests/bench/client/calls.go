@@ -71,19 +71,15 @@ var callers = map[string]caller{
 		_, err := c.runtime.ListPodSandboxStats(ctx, &cri.ListPodSandboxStatsRequest{})
 		return err
 	},
-	"ExecSync": func(ctx context.Context, c *Clients, s *subject) error {
-		answer, err := c.runtime.ExecSync(ctx, &cri.ExecSyncRequest{
-			ContainerId: s.container, Cmd: []string{"sh", "-c", ":"}, Timeout: 10,
-		})
-		if err == nil && answer.ExitCode != 0 {
-			err = fmt.Errorf("true exited with %d", answer.ExitCode)
-		}
-		return err
-	},
 }
 
 // subjects finds what is there.
-func subjects(ctx context.Context, c *Clients, o *Options) ([]*subject, error) {
+func subjects(ctx context.Context, o *Options) ([]*subject, error) {
+	c, err := dial(o)
+	if err != nil {
+		return nil, err
+	}
+	defer c.conn.Close()
 	list, err := c.runtime.ListContainers(ctx, &cri.ListContainersRequest{})
 	if err != nil {
 		return nil, err
@@ -104,15 +100,15 @@ func measureCalls(ctx context.Context, o *Options) (*Result, error) {
 	if call == nil {
 		return nil, fmt.Errorf("no method %s", o.method)
 	}
-	c, err := dial(o)
+	about, err := subjects(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	c, err := dial(o, leaveUnread)
 	if err != nil {
 		return nil, err
 	}
 	defer c.conn.Close()
-	about, err := subjects(ctx, c, o)
-	if err != nil {
-		return nil, err
-	}
 	var calls atomic.Int64
 	var mutex sync.Mutex
 	var first error
@@ -156,7 +152,7 @@ func steadyLoad(ctx context.Context, o *Options) (*Result, error) {
 		return nil, err
 	}
 	defer c.conn.Close()
-	about, err := subjects(ctx, c, o)
+	about, err := subjects(ctx, o)
 	if err != nil {
 		return nil, err
 	}
