@@ -12,7 +12,7 @@ export function framed(message: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** A message beyond this isn't copied to have its prefix before it. */
-const LARGE_BYTES = 64 * 1024;
+const LARGE_BYTES = 8 * 1024;
 
 /** The same, in the pieces that cost least. */
 export function pieces(message: Uint8Array): Uint8Array[] {
