@@ -22,6 +22,8 @@ export interface UsageDeps {
 
 interface Measured extends Usage {
   readonly isFinal: boolean;
+  /** How many rounds leave it out from now on. */
+  skips: number;
 }
 
 /** What one snapshotter has. */
@@ -32,6 +34,11 @@ interface Filesystem {
 }
 
 const INTERVAL_MS = 10_000;
+/**
+ * Most containers never write to their own filesystem: one that didn't since it was last measured is
+ * left out of so many rounds.
+ */
+const QUIET_ROUNDS = 2;
 /** Measuring walks the folders of running containers: it may take this part of the time. */
 const MAX_SHARE = 0.05;
 const ROUND_TIMEOUT_MS = 120_000;
@@ -142,9 +149,12 @@ export class ImageUsage {
     const seen = new Set<string>();
     for await (const snapshot of this.#deps.snapshots(snapshotter).list([], o)) {
       seen.add(snapshot.name);
+      const last = measured.get(snapshot.name);
       // A committed snapshot never changes.
-      if (measured.get(snapshot.name)?.isFinal) continue;
-      await this.#measureOne(filesystem, snapshot, o);
+      if (last?.isFinal) continue;
+      if (last === undefined || last.skips === 0) {
+        await this.#measureOne(filesystem, snapshot, o);
+      } else last.skips--;
     }
     for (const name of measured.keys()) if (!seen.has(name)) measured.delete(name);
     filesystem.mountpoint ??= await this.#findMountpoint(snapshotter, o.signal);
@@ -157,7 +167,13 @@ export class ImageUsage {
   ): Promise<void> {
     try {
       const usage = await this.#deps.snapshots(snapshotter).usage(snapshot.name, o);
-      measured.set(snapshot.name, { ...usage, isFinal: snapshot.kind === "committed" });
+      const last = measured.get(snapshot.name);
+      const isQuiet = last?.sizeBytes === usage.sizeBytes && last.inodes === usage.inodes;
+      measured.set(snapshot.name, {
+        ...usage,
+        isFinal: snapshot.kind === "committed",
+        skips: isQuiet ? QUIET_ROUNDS : 0,
+      });
     } catch (error) {
       // Gone since it was listed, or unmeasurable: one snapshot must not hide all others.
       if (!isKind(error, "notFound", "internal")) throw error;
