@@ -4,6 +4,11 @@
 export class KeyedLock<K> {
   readonly #tails = new Map<K, Promise<void>>();
 
+  /** Whether somebody has the key, or waits for it. */
+  isTaken(key: K): boolean {
+    return this.#tails.has(key);
+  }
+
   /**
    * Runs `work` alone among all calls for this key, in order of arrival.
    *

@@ -46,3 +46,14 @@ Deno.test("waitFor() throws the reason of a signal that is aborted already", asy
   const signal = AbortSignal.abort(new Error("gone"));
   await assert.rejects(waitFor(Promise.resolve(1), signal), { message: "gone" });
 });
+
+Deno.test("isTaken() tells whether somebody has a key or waits for it", async () => {
+  const locks = new KeyedLock<string>();
+  const { signal } = new AbortController();
+  assert.equal(locks.isTaken("a"), false);
+  await locks.run("a", signal, () => {
+    assert.deepEqual([locks.isTaken("a"), locks.isTaken("b")], [true, false]);
+    return Promise.resolve();
+  });
+  assert.equal(locks.isTaken("a"), false);
+});

@@ -84,7 +84,8 @@ const LIST = rpc(ContentDefinition, methods.list, {
 });
 
 export function content(channel: Calls): Content {
-  return { ...reads(channel), ...changes(channel) };
+  const reading = reads(channel);
+  return { ...reading, ...changes(channel, reading) };
 }
 
 function reads(
@@ -116,6 +117,7 @@ function reads(
 
 function changes(
   channel: Calls,
+  { info }: Pick<Content, "info">,
 ): Pick<Content, "write" | "abort" | "delete" | "setLabels"> {
   const setLabels: Content["setLabels"] = async (digest, labels, o) => {
     const info = { digest, size: 0n, labels, createdAt: undefined, updatedAt: undefined };
@@ -125,7 +127,7 @@ function changes(
   const abort: Content["abort"] = (ref, o) => abortIngest(channel, ref, o);
   return {
     write: (content, source, o) =>
-      writeContent({ channel, content, source, options: o ?? {}, setLabels, abort }),
+      writeContent({ channel, content, source, options: o ?? {}, info, setLabels, abort }),
     abort,
     delete: async (digest, o) => {
       await channel.unary(DELETE, { digest }, o);

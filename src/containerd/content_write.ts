@@ -19,11 +19,12 @@ import { inTurn, messagesOf, WriteMessage } from "./write_message.ts";
 export interface NewContent {
   /** Names the write; two writers of the same ref wait for each other. */
   ref: string;
-  /** `sha256:…`; containerd checks it. */
+  /** `sha256:…`, which containerd checks; "" when it isn't known. */
   digest: string;
   /** 0n when not known. */
   sizeBytes: bigint;
-  labels: Map<string, string>;
+  /** The labels that it gets, given those that it has: none, unless it is stored already. */
+  labels(existing: ReadonlyMap<string, string>): Map<string, string>;
 }
 
 /** A blob's bytes, or what gives them from that offset on: what is before it is stored already. */
@@ -34,6 +35,7 @@ export interface ContentWrite {
   content: NewContent;
   source: Source;
   options: CallOptions;
+  info(digest: string, o?: CallOptions): Promise<{ readonly labels: Map<string, string> }>;
   setLabels(digest: string, labels: Map<string, string>, o?: CallOptions): Promise<void>;
   abort(ref: string, o?: CallOptions): Promise<void>;
 }
@@ -75,7 +77,7 @@ const WRITE_STREAM: Rpc<Outgoing, WriteContentResponse> = {
 
 /** See {@link Content.write}. */
 export async function writeContent(w: ContentWrite): Promise<void> {
-  const { content, options } = w;
+  const { content } = w;
   try {
     const { call, stored } = await open(w);
     try {
@@ -84,14 +86,19 @@ export async function writeContent(w: ContentWrite): Promise<void> {
       call.cancel();
     }
   } catch (error) {
-    if (isKind(error, "alreadyExists")) {
-      if (content.labels.size > 0) await w.setLabels(content.digest, content.labels, options);
-      return;
-    }
+    if (isKind(error, "alreadyExists")) return await addLabels(w);
     // What is stored can never become this blob: the next try must not build on it.
     if (isKind(error, "failedPrecondition")) await discard(w);
     throw error;
   }
+}
+
+async function addLabels({ content, options, info, setLabels }: ContentWrite): Promise<void> {
+  // Who knows no digest beforehand has nothing to say about the blob.
+  if (content.digest === "") return;
+  const existing = await info(content.digest, options);
+  const labels = content.labels(existing.labels);
+  if (labels.size > 0) await setLabels(content.digest, labels, options);
 }
 
 async function discard(w: ContentWrite): Promise<void> {
@@ -119,7 +126,8 @@ async function open(w: ContentWrite): Promise<{ call: WriteCall; stored: bigint 
 
 async function send(w: ContentWrite, call: WriteCall, stored: bigint): Promise<void> {
   const { content } = w;
-  const { digest, sizeBytes, labels } = content;
+  const { digest, sizeBytes } = content;
+  const labels = content.labels(new Map());
   let offset = stored;
   let unacknowledged = 0;
   let last: WriteMessage | undefined;

@@ -4,7 +4,7 @@ import { newId } from "../base/id.ts";
 import { isKind } from "../base/errors.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
 import type { CallOptions } from "../containerd/client.ts";
-import type { Content } from "../containerd/content.ts";
+import type { Content, NewContent } from "../containerd/content.ts";
 import type { Diff } from "../containerd/diff.ts";
 import type { Images } from "../containerd/images.ts";
 import type { Leases } from "../containerd/leases.ts";
@@ -36,8 +36,7 @@ export interface Transfer {
 
 export interface NewBlob {
   readonly descriptor: Pick<Descriptor, "digest" | "sizeBytes">;
-  /** Labels to add, given those that are there. */
-  labels(existing: ReadonlyMap<string, string>): Map<string, string>;
+  readonly labels: NewContent["labels"];
   /** The blob from this offset on; only read when it is not stored yet. */
   source(offset: bigint): AsyncIterable<Uint8Array>;
 }
@@ -53,10 +52,8 @@ export function callOptions({ leaseId, signal }: Transfer): CallOptions & { leas
  */
 export async function storeBlob(transfer: Transfer, blob: NewBlob): Promise<void> {
   const { deps: { content, locks }, signal } = transfer;
-  const { descriptor: { digest, sizeBytes } } = blob;
+  const { descriptor: { digest, sizeBytes }, labels } = blob;
   await locks.run(digest, signal, async () => {
-    const existing = await labelsOf(transfer, digest);
-    const labels = blob.labels(existing ?? new Map());
     const ref = `cri-containerd-${digest}`;
     const source = failing((offset) => blob.source(offset));
     try {
@@ -87,7 +84,7 @@ export async function storeUnnamed(
   const ref = `cri-containerd-import-${newId().slice(0, 16)}`;
   const source = failing(hashed);
   try {
-    const unnamed = { ref, digest: "", sizeBytes, labels: new Map() };
+    const unnamed = { ref, digest: "", sizeBytes, labels: () => new Map<string, string>() };
     await content.write(unnamed, source.bytes, callOptions(transfer));
   } catch (error) {
     throw source.error() ?? error;
@@ -120,18 +117,15 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Whether a blob is in the content store. */
-export async function isStored(transfer: Transfer, digest: string): Promise<boolean> {
-  return await labelsOf(transfer, digest) !== undefined;
-}
-
-async function labelsOf(
-  transfer: Transfer,
+export async function isStored(
+  { deps, signal }: Transfer,
   digest: string,
-): Promise<Map<string, string> | undefined> {
+): Promise<boolean> {
   try {
-    return (await transfer.deps.content.info(digest, { signal: transfer.signal })).labels;
+    await deps.content.info(digest, { signal });
+    return true;
   } catch (error) {
-    if (isKind(error, "notFound")) return undefined;
+    if (isKind(error, "notFound")) return false;
     throw error;
   }
 }

@@ -58,14 +58,19 @@ export async function unpackImage(
   const within = { ...transfer, signal };
   const chain = chainIds(diffIds);
   const labelled: Promise<void>[] = [];
+  let parentIsNew = false;
   for (const [index, descriptor] of layers.entries()) {
     const [diffId = "", chainId = ""] = [diffIds[index], chain[index]];
     const layer = { index, descriptor, diffId, chainId, parent: chain[index - 1] ?? "" };
-    const isNew = await transfer.deps.locks.run(
-      `${snapshotter} ${chainId}`,
-      signal,
-      () => ensureLayer(within, unpacking, layer),
-    );
+    const { locks } = transfer.deps;
+    const key = `${snapshotter} ${chainId}`;
+    // What was just unpacked has no children, but for those of another pull that waited for it.
+    const mayBeThere = !parentIsNew || locks.isTaken(key);
+    const isNew = await locks.run(key, signal, async () => {
+      if (mayBeThere && await holdSnapshot(within, snapshotter, chainId)) return false;
+      return await unpackLayer(within, unpacking, layer);
+    });
+    parentIsNew = isNew;
     if (isNew) {
       // Beside the next layer's work; its failure is heard of at the end.
       const labelling = labelUnpacked(within, layer);
@@ -84,12 +89,11 @@ export async function unpackImage(
 }
 
 /** @returns whether it was unpacked here and now */
-async function ensureLayer(
+async function unpackLayer(
   transfer: Transfer,
   unpacking: Unpacking,
   layer: Layer,
 ): Promise<boolean> {
-  if (await holdSnapshot(transfer, unpacking.snapshotter, layer.chainId)) return false;
   const snapshots = transfer.deps.snapshots(unpacking.snapshotter);
   const key = extractKey(layer.chainId);
   const labels = layerLabels(layer, unpacking.image);

@@ -36,8 +36,10 @@ export function fakeContent(world: FakeWorld): Content {
       yield blobOf(world, digest).bytes.slice();
     },
     write: async (content, source, o) => {
-      if (world.content.has(content.digest)) await setLabels(content.digest, content.labels);
-      else commit(world, content, await gather(world, { content, source, signal: o?.signal }));
+      const existing = world.content.get(content.digest)?.info.labels;
+      if (existing !== undefined) {
+        await setLabels(content.digest, content.labels(new Map(existing)));
+      } else commit(world, content, await gather(world, { content, source, signal: o?.signal }));
       const resource = { id: content.digest, type: "content" };
       if (o?.leaseId !== undefined) world.leases.get(o.leaseId)?.resources.push(resource);
     },
@@ -100,7 +102,7 @@ function commit(world: FakeWorld, content: NewContent, bytes: Uint8Array): void 
     throw new CriError("failedPrecondition", `content ${digest} has another digest`);
   }
   const createdAtNs = world.nowNs();
-  const labels = new Map(content.labels);
+  const labels = new Map(content.labels(new Map()));
   const info = { digest, sizeBytes: BigInt(bytes.length), labels };
   world.content.set(digest, { bytes, info: { ...info, createdAtNs, updatedAtNs: createdAtNs } });
 }
@@ -126,7 +128,7 @@ export function fakeDiff(world: FakeWorld): Diff {
         ref: "compare",
         digest,
         sizeBytes: BigInt(bytes.length),
-        labels: new Map(),
+        labels: () => new Map<string, string>(),
       };
       commit(world, content, bytes);
       if (o?.leaseId !== undefined) {

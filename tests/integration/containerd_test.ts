@@ -164,7 +164,8 @@ Deno.test("content.write() waits for another writer of the same ref", async () =
     await delay(300);
     yield bytes.subarray(1024 * 1024);
   };
-  const blob = { ref: "shared", digest, sizeBytes: BigInt(bytes.length), labels: new Map() };
+  const labels = () => new Map<string, string>();
+  const blob = { ref: "shared", digest, sizeBytes: BigInt(bytes.length), labels };
   await Promise.all([content.write(blob, slow()), content.write(blob, slow())]);
   assert.equal((await content.info(digest)).sizeBytes, blob.sizeBytes);
 });
