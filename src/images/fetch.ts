@@ -134,11 +134,14 @@ async function fetchLayers(
   const worker = async () => {
     for (const [index, layer] of queue) {
       if (signal.aborted) return;
-      await handed?.arrival(layer, signal);
-      await deps.slots.run(signal, async () => {
-        progress.setLayer(index, "fetching");
-        await fetchBlob({ ...transfer, signal }, layer, (bytes) => progress.addBytes(index, bytes));
-      });
+      // The manifest, which is leased, holds what has come.
+      if (await handed?.arrival(layer, signal) !== true) {
+        await deps.slots.run(signal, async () => {
+          progress.setLayer(index, "fetching");
+          const count = (bytes: number) => progress.addBytes(index, bytes);
+          await fetchBlob({ ...transfer, signal }, layer, count);
+        });
+      }
       progress.setLayer(index, "fetched");
       onStored(index);
     }

@@ -25,8 +25,8 @@ export interface HandOver {
 }
 
 export interface HandedFetch {
-  /** Resolves when the blob is there, or won't come this way. */
-  arrival(blob: Descriptor, signal: AbortSignal): Promise<void>;
+  /** Whether the blob has come, once it has or won't come this way any more. */
+  arrival(blob: Descriptor, signal: AbortSignal): Promise<boolean>;
   /** Breaks it off, if it isn't over; resolves when it is. */
   end(): Promise<void>;
 }
@@ -49,11 +49,15 @@ export async function handOver(
       await over;
     },
     arrival: async ({ digest }, signal) => {
-      while (!isOver && !signal.aborted && !await isStored(transfer, digest)) {
+      while (!signal.aborted) {
+        const wasOver = isOver;
+        if (await isStored(transfer, digest)) return true;
+        if (wasOver) return false;
         const waited = new AbortController();
         await Promise.race([over, pause(LOOK_EVERY_MS, AbortSignal.any([signal, waited.signal]))]);
         waited.abort();
       }
+      return false;
     },
   };
 }
