@@ -41,7 +41,7 @@ export async function stages(): Promise<Stage[]> {
         "tests/integration",
         "tests/security",
       ]),
-      ...hasGo ? { tools: ["crictl"] } : {},
+      ...hasGo ? { tools: ["crictl", "containerd", "runc", "cni"] } : {},
     },
     {
       ...tests("crictl", "crictl drives the daemon", ["tests/crictl"]),

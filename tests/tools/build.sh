@@ -5,7 +5,7 @@
 #   crictl      .tools/bin/crictl                  critest    .tools/bin/critest
 #   containerd  .tools/containerd-2.3/{containerd,ctr,containerd-shim-runc-v2}
 #   runc        .tools/containerd-2.3/runc         cni        .tools/cni/{bridge,portmap,…}
-#   kubelet     .tools/bin/kubelet
+#   kubelet     .tools/bin/kubelet                 cosign     .tools/bin/cosign
 set -euo pipefail
 
 CRI_TOOLS=v1.36.0
@@ -13,6 +13,7 @@ CONTAINERD=v2.3.4
 RUNC=v1.5.2
 CNI_PLUGINS=v1.9.1
 KUBERNETES=1.36.3
+COSIGN=v3.1.3
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=go.sh
@@ -66,6 +67,11 @@ build_kubelet() {
     -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$KUBERNETES" ./cmd/kubelet
 }
 
+build_cosign() {
+  go_source github.com/sigstore/cosign/v3 "$COSIGN" "$1"
+  CGO_ENABLED=0 go_build "$1" -ldflags "-s -w" -o "$tools/bin/" ./cmd/cosign
+}
+
 version_of() {
   case $1 in
     crictl | critest) echo "$CRI_TOOLS" ;;
@@ -73,7 +79,8 @@ version_of() {
     runc) echo "$RUNC" ;;
     cni) echo "$CNI_PLUGINS" ;;
     kubelet) echo "$KUBERNETES" ;;
-    *) echo "build.sh: unknown tool $1; there are crictl, critest, containerd, runc, cni and kubelet" >&2; return 1 ;;
+    cosign) echo "$COSIGN" ;;
+    *) echo "build.sh: unknown tool $1; there are crictl, critest, containerd, runc, cni, kubelet and cosign" >&2; return 1 ;;
   esac
 }
 
