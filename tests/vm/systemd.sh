@@ -92,6 +92,20 @@ first_start() {
   try "stopping the service leaves the pod's processes" kill -0 "$pid"
   systemctl start cri-containerd.service
   try "it is ready after its start" cri-containerd status --wait 180
+
+  try "systemctl status shows it" systemctl status cri-containerd
+  systemctl kill -s USR1 cri-containerd
+  try "SIGUSR1 switches debug logging on, which the journal has" until_true 60 sh -c 'journalctl -u cri-containerd | grep -q " DEBUG "'
+  systemctl kill -s USR1 cri-containerd
+
+  # One that does nothing: what counts is its service.
+  printf '[Service]\nExecStart=/bin/sleep infinity\n' >/etc/systemd/system/kubelet.service
+  systemctl daemon-reload
+  systemctl start kubelet
+  systemctl stop kubelet
+  try "install.sh --kubelet points the kubelet at the daemon" install $here/two.tar --kubelet
+  systemctl start kubelet
+  try "and has it started after the daemon" sh -c 'systemctl show -p After --value kubelet.service | grep -q "cri-containerd\.service"'
   touch $here/rebooted
   note "reboot"
   systemctl reboot
