@@ -36,7 +36,12 @@ until_true() {
 }
 
 image() { crictl images -o json | jq -r '.images[].repoTags[]?' | grep -m 1 web:1; }
-install() { sh $here/install.sh --from "$1" --with-containerd system --disable-builtin-cri --with-cni --pod-cidr 10.99.0.0/16 --ready-timeout 240; }
+# install BUNDLE OPTION…
+install() {
+  bundle=$1
+  shift
+  sh $here/install.sh --from "$bundle" --with-containerd system --disable-builtin-cri --with-cni --pod-cidr 10.99.0.0/16 --ready-timeout 240 "$@"
+}
 pid_of() { crictl inspect "$1" | jq -e .info.pid; }
 
 no_failures() {
