@@ -19,6 +19,7 @@ import type { Section } from "./sections/section.ts";
 import { startup } from "./sections/startup.ts";
 import { stats } from "./sections/stats.ts";
 import { writeTrace } from "./trace.ts";
+import { writeProfiles } from "./profile.ts";
 import { steady } from "./sections/steady.ts";
 import { streams } from "./sections/streams.ts";
 
@@ -49,11 +50,9 @@ async function main(args: readonly string[]): Promise<number> {
   const node = options.containerd === "2.3" ? await builtNode() : INSTALLED;
   const machine = await describeMachine(node);
   print(`${machine.join("\n")}\n`);
-  if (options.trace) {
-    await writeTrace(node, options.json);
-    return 0;
-  }
-  await measure(node, { options, machine });
+  if (options.shows === "trace") await writeTrace(node, options.showInto);
+  else if (options.shows === "profile") await writeProfiles(node, options.showInto);
+  else await measure(node, { options, machine });
   return 0;
 }
 

@@ -1,11 +1,13 @@
 /** The options of the benchmark's command. */
 import { parseArgs } from "node:util";
-import { SECTION_NAMES, type SectionName, TRACE } from "./sections/names.ts";
+import { PROFILE, SECTION_NAMES, type SectionName, TRACE } from "./sections/names.ts";
 
 export interface Options {
   readonly sections: readonly SectionName[];
-  /** Write a timeline instead of measuring; "" doesn't. */
-  readonly trace: boolean;
+  /** Show where the time goes instead of measuring. */
+  readonly shows: typeof TRACE | typeof PROFILE | undefined;
+  /** Where that is written: a file, and a folder of profiles. */
+  readonly showInto: string;
   /** Another server's socket in place of containerd's own CRI. */
   readonly against: string;
   /** Which containerd both sides have: the distribution's, or our own build. */
@@ -25,10 +27,12 @@ const QUICK_ROUNDS = 2;
 
 export const HELP = `Usage: ./dev bench [SECTION…] [OPTION…]
        ./dev bench trace [FILE]
+       ./dev bench profile [FOLDER]
 
 Measures pairs of rounds, this daemon and containerd's own CRI in turn, each on a containerd of its
 own with the same runc, network plugins and kind of network. Sections: ${SECTION_NAMES.join(", ")}.
-trace writes one pod's start and stop as a timeline for chrome://tracing or Perfetto.
+trace writes one pod's start and stop as a timeline for chrome://tracing or Perfetto, profile V8's
+profiles of the compartments under load.
 
   --against SOCKET      the server on this socket instead of containerd's own CRI
   --containerd 1.6|2.3  the containerd on PATH (1.6), or a build of 2.3 with its runc and plugins
@@ -64,16 +68,18 @@ export function parseOptions(args: readonly string[]): Options | "help" {
   if (containerd !== "1.6" && containerd !== "2.3") {
     throw new Error(`--containerd ${containerd}: there are 1.6 and 2.3`);
   }
-  const trace = positionals[0] === TRACE;
-  const chosen = trace ? [] : positionals.map(sectionName);
+  const [first = "", into] = positionals;
+  const shows = first === TRACE || first === PROFILE ? first : undefined;
+  const chosen = shows === undefined ? positionals.map(sectionName) : [];
   const usual = values.quick ? QUICK_SECTIONS : SECTION_NAMES;
   return {
     sections: chosen.length === 0 ? usual : chosen,
-    trace,
+    shows,
+    showInto: into ?? (shows === TRACE ? "trace.json" : "profiles"),
     against,
     containerd,
     rounds,
-    json: trace ? positionals[1] ?? "trace.json" : json,
+    json,
     write,
     compare,
   };

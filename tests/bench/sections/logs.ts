@@ -24,8 +24,17 @@ const EXITED = 2;
 // deno-lint-ignore no-explicit-any -- the generated types ask for every member
 const partial = (message: object): any => message;
 
+/** What {@link Writers} write, where only that they write matters. */
+export const LOAD: Load = { containers: 2, bytes: 64 * MIB };
+
+interface Load {
+  readonly containers: number;
+  /** Of each. */
+  readonly bytes: number;
+}
+
 /** One pod whose containers write as fast as they are read. */
-class Writers {
+export class Writers {
   readonly #logDir: string;
 
   constructor(
@@ -36,7 +45,7 @@ class Writers {
   }
 
   /** MB a second of all together, CPU seconds a GB, and lines that are missing. */
-  async measure({ containers, bytes }: { containers: number; bytes: number }) {
+  async measure({ containers, bytes }: Load) {
     const { cri } = this;
     const { podId, ids } = await this.#make(containers, bytes);
     try {

@@ -15,5 +15,6 @@ export const SECTION_NAMES = [
 
 export type SectionName = typeof SECTION_NAMES[number];
 
-/** Not a section: it measures nothing, and shows where the time goes. */
+/** No sections: they measure nothing, and show where the time goes. */
 export const TRACE = "trace";
+export const PROFILE = "profile";
