@@ -77,7 +77,6 @@ const WRITE_STREAM: Rpc<Outgoing, WriteContentResponse> = {
 
 /** See {@link Content.write}. */
 export async function writeContent(w: ContentWrite): Promise<void> {
-  const { content } = w;
   try {
     const { call, stored } = await open(w);
     try {
