@@ -50,7 +50,7 @@ async function lookForAttachments(deps: InNetworkDeps): ReturnType<Look> {
   const gone = new Map<string, { netnsPath: string; networks: string[] }>();
   for (const attachment of await deps.cache.list()) {
     const { networkName, target: { containerId, netnsPath } } = attachment;
-    if (!isPodAttachment(attachment) || await hasNetns(netnsPath)) continue;
+    if (!isPodAttachment(attachment) || hasNetns(netnsPath)) continue;
     const networks = gone.get(containerId)?.networks ?? [];
     gone.set(containerId, { netnsPath, networks: [...networks, networkName] });
   }
@@ -72,7 +72,7 @@ async function lookForAddresses(deps: InNetworkDeps): ReturnType<Look> {
   for (const lease of leases) {
     const { containerId } = lease;
     if (!isId(containerId) || attached.has(containerId)) continue;
-    if (!await hasNetns(`${deps.netnsDir}/${NETNS_PREFIX}${containerId}`)) lost.push(lease);
+    if (!hasNetns(`${deps.netnsDir}/${NETNS_PREFIX}${containerId}`)) lost.push(lease);
   }
   return ({ ids }) =>
     lost.filter(({ containerId }) => !ids.has(containerId)).map((lease): Leftover => ({

@@ -64,12 +64,12 @@ export async function chainOf(
 /** ADD, in order, each with the result of the one before. The result is the last one's. */
 export async function addChain(
   deps: ChainDeps,
-  { chain, target, paths }: { chain: Chain; target: Target; paths: PluginPaths },
+  { chain, target }: { chain: Chain; target: Target },
   signal: AbortSignal,
 ): Promise<JsonObject> {
   let prevResult: JsonObject | undefined;
   for (const plugin of chain.network.plugins) {
-    const step = { verb: "ADD", chain, plugin, target, prevResult, paths } as const;
+    const step = { verb: "ADD", chain, plugin, target, prevResult } as const;
     const answer = await call(deps, step, signal);
     if (answer === undefined) {
       throw new CriError("internal", `${describe(step)} succeeded and printed no result`);
@@ -88,9 +88,8 @@ export async function delChain(
   const prevResult = result !== undefined && isAtLeast(chain.version, "0.4.0")
     ? inVersion(result, chain.version)
     : undefined;
-  const paths = lookUpPlugins(deps, chain.network);
   for (const plugin of chain.network.plugins.toReversed()) {
-    await call(deps, { verb: "DEL", chain, plugin, target, prevResult, paths }, signal);
+    await call(deps, { verb: "DEL", chain, plugin, target, prevResult }, signal);
   }
 }
 
@@ -137,15 +136,20 @@ export async function statusChain(
   }
 }
 
-/** The file of a plugin. @throws CriError failedPrecondition with the folders searched */
-export async function findPlugin(
+/**
+ * The file of a plugin. Looked for here and now: the kernel has the folders in its memory, and to ask
+ * another thread takes many times as long.
+ *
+ * @throws CriError failedPrecondition with the folders searched
+ */
+export function findPlugin(
   { binDirs }: Pick<ChainDeps, "binDirs">,
   { type, file }: { type: string; file: string },
-): Promise<string> {
+): string {
   for (const dir of binDirs) {
     const path = `${dir}/${type}`;
     try {
-      if ((await Deno.stat(path)).isFile) return path;
+      if (Deno.statSync(path).isFile) return path;
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
@@ -157,46 +161,24 @@ export async function findPlugin(
   );
 }
 
-/** The files of a network's plugins by type, each being looked for or found. */
-export type PluginPaths = ReadonlyMap<string, Promise<string>>;
-
-/** Looks for all plugins of a network at the same time. */
-export function lookUpPlugins(
+/** @throws CriError failedPrecondition naming a plugin that isn't there */
+export function assertPlugins(
   deps: Pick<ChainDeps, "binDirs">,
   { plugins, file }: Network,
-): PluginPaths {
-  return new Map(plugins.map(({ type }) => {
-    const path = findPlugin(deps, { type, file });
-    // Whoever runs the plugin is told; nobody has to.
-    path.catch(() => {});
-    return [type, path];
-  }));
-}
-
-/** @throws CriError failedPrecondition naming a plugin that isn't there */
-export async function findPlugins(
-  deps: Pick<ChainDeps, "binDirs">,
-  network: Network,
-): Promise<PluginPaths> {
-  const paths = lookUpPlugins(deps, network);
-  for (const path of paths.values()) await path;
-  return paths;
+): void {
+  for (const { type } of plugins) findPlugin(deps, { type, file });
 }
 
 /** A network with the plugins that are there: one that isn't has added nothing. */
-export async function withoutMissing(
-  deps: Pick<ChainDeps, "binDirs">,
-  network: Network,
-): Promise<Network> {
+export function withoutMissing(deps: Pick<ChainDeps, "binDirs">, network: Network): Network {
   const { file } = network;
-  const plugins: PluginConf[] = [];
-  for (const plugin of network.plugins) {
-    const isThere = await findPlugin(deps, { type: plugin.type, file }).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) plugins.push(plugin);
-  }
+  const plugins = network.plugins.filter(({ type }) => {
+    try {
+      return findPlugin(deps, { type, file }) !== "";
+    } catch {
+      return false;
+    }
+  });
   return plugins.length === network.plugins.length ? network : { ...network, plugins };
 }
 
@@ -204,8 +186,6 @@ interface Step extends Pick<Invocation, "target" | "prevResult" | "valid"> {
   readonly verb: Verb;
   readonly chain: Chain;
   readonly plugin: PluginConf;
-  /** Looked for here if left out. */
-  readonly paths?: PluginPaths;
 }
 
 async function call(
@@ -216,7 +196,7 @@ async function call(
   if (signal.aborted) throw toCriError(signal.reason);
   const { network } = step.chain;
   const { type } = step.plugin;
-  const path = await (step.paths?.get(type) ?? findPlugin(deps, { type, file: network.file }));
+  const path = findPlugin(deps, { type, file: network.file });
   const invocation = invocationOf(deps, step, path);
   const started = performance.now();
   const result = await run(deps, invocation, signal);

@@ -1,5 +1,5 @@
 /** Whether a network's plugins are there and well, for who asks all the time. */
-import { type Chain, type ChainDeps, findPlugins, statusChain } from "./chain.ts";
+import { assertPlugins, type Chain, type ChainDeps, statusChain } from "./chain.ts";
 import type { Network } from "./conf.ts";
 
 /** Plugins that were there aren't looked for again before this. */
@@ -28,7 +28,7 @@ export class NetworkHealth {
    */
   async assertWell(network: Network): Promise<void> {
     if (performance.now() >= (this.#thereUntil.get(network) ?? 0)) {
-      await findPlugins(this.#deps, network);
+      assertPlugins(this.#deps, network);
       this.#thereUntil.set(network, performance.now() + THERE_FOR_MS);
     }
     if (performance.now() < (this.#wellUntil.get(network) ?? 0)) return;

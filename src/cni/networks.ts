@@ -5,14 +5,13 @@ import { logger } from "../base/log.ts";
 import { type CachedAttachment, ResultCache } from "./cache.ts";
 import {
   addChain,
+  assertPlugins,
   type Chain,
   type ChainDeps,
   chainOf,
   checkChain,
   delChain,
-  findPlugins,
   gcChain,
-  type PluginPaths,
   withoutMissing,
 } from "./chain.ts";
 import { type Network, parseNetwork } from "./conf.ts";
@@ -103,15 +102,12 @@ class FolderNetworks implements CniNetworks {
         throw new CriError("failedPrecondition", `Cannot attach the pod: ${reason}`);
       }
       // One that is missing fails the pod before another has done anything.
-      const found: { network: Network; paths: PluginPaths }[] = [];
-      for (const network of networks) {
-        found.push({ network, paths: await findPlugins(this.#deps, network) });
-      }
+      for (const network of networks) assertPlugins(this.#deps, network);
       const results: ChainResult[] = [];
-      for (const [index, { network, paths }] of found.entries()) {
+      for (const [index, network] of networks.entries()) {
         const chain = await this.#chainOf(network, signal);
         const target = targetOf(attachment, index);
-        const raw = await this.#add({ chain, target, paths }, signal);
+        const raw = await this.#add({ chain, target }, signal);
         results.push({ ifName: target.ifName, raw });
       }
       return networkResult(results);
@@ -189,7 +185,7 @@ class FolderNetworks implements CniNetworks {
     const ids = new Set(valid.map(({ containerId }) => containerId));
     for (const one of await this.#cache.list()) {
       if (isPodAttachment(one) && ids.has(one.target.containerId)) continue;
-      const isGone = isPodAttachment(one) && !await hasNetns(one.target.netnsPath);
+      const isGone = isPodAttachment(one) && !hasNetns(one.target.netnsPath);
       (isGone ? stale : others).push(one);
     }
     return { stale, others };
@@ -204,13 +200,13 @@ class FolderNetworks implements CniNetworks {
   }
 
   async #add(
-    { chain, target, paths }: { chain: Chain; target: Target; paths: PluginPaths },
+    { chain, target }: { chain: Chain; target: Target },
     signal: AbortSignal,
   ): Promise<ChainResult["raw"]> {
     const { network: { name, source }, version } = chain;
     const record = { networkName: name, target, config: source };
     await this.#cache.write({ ...record, result: undefined }, version);
-    const result = await addChain(this.#deps, { chain, target, paths }, signal);
+    const result = await addChain(this.#deps, { chain, target }, signal);
     await this.#cache.write({ ...record, result }, version);
     return result;
   }
@@ -220,11 +216,8 @@ class FolderNetworks implements CniNetworks {
     netnsPath: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const [chain, isThere] = await Promise.all([
-      this.#cachedChain(cached, signal),
-      hasNetns(netnsPath),
-    ]);
-    const target = { ...cached.target, netnsPath: isThere ? netnsPath : "" };
+    const chain = await this.#cachedChain(cached, signal);
+    const target = { ...cached.target, netnsPath: hasNetns(netnsPath) ? netnsPath : "" };
     await delChain(this.#deps, { chain, target, result: cached.result }, signal);
     await this.#cache.remove(cached);
   }
@@ -234,7 +227,7 @@ class FolderNetworks implements CniNetworks {
    * first, so without one and without the namespace there is nothing to give back.
    */
   async #detachUnknown(attachment: Attachment, signal: AbortSignal): Promise<void> {
-    const isThere = await hasNetns(attachment.netnsPath);
+    const isThere = hasNetns(attachment.netnsPath);
     const { networks } = await this.#folder.look();
     for (const [index, network] of [...networks.entries()].reverse()) {
       const target = targetOf(
@@ -243,7 +236,7 @@ class FolderNetworks implements CniNetworks {
       );
       const key = { networkName: network.name, target };
       if (!isThere && !await this.#cache.has(key)) continue;
-      const chain = await this.#chainOf(await withoutMissing(this.#deps, network), signal);
+      const chain = await this.#chainOf(withoutMissing(this.#deps, network), signal);
       await delChain(this.#deps, { chain, target, result: undefined }, signal);
       await this.#cache.remove(key);
     }
