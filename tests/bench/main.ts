@@ -9,6 +9,7 @@ import { formatRows } from "./report.ts";
 import { BUILT, givenSide, INSTALLED, type Node, startBuiltIn, startOurs } from "./sides.ts";
 import { burst } from "./sections/burst.ts";
 import { floor } from "./sections/floor.ts";
+import { growth } from "./sections/growth.ts";
 import { logs } from "./sections/logs.ts";
 import type { SectionName } from "./sections/names.ts";
 import { pods } from "./sections/pods.ts";
@@ -36,6 +37,7 @@ const SECTIONS: Readonly<Record<SectionName, Section>> = {
   pull,
   startup,
   recovery,
+  growth,
   floor,
 };
 

@@ -22,7 +22,7 @@ export function formatValue(value: number, unit: Unit): string {
   if (!Number.isFinite(value)) return "-";
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   const text = value.toFixed(digits);
-  return unit === "/s" ? `${text}/s` : `${text} ${unit}`;
+  return unit === "/s" ? `${text}/s` : `${text} ${unit}`.trimEnd();
 }
 
 function formatSpread({ spread }: Summary): string {

@@ -21,7 +21,8 @@ export interface Row {
   readonly goal?: Goal;
 }
 
-export type Unit = "ms" | "s" | "/s" | "MiB" | "MiB/s" | "MB/s" | "lines" | "%";
+/** "" is a number of nothing. */
+export type Unit = "" | "µs" | "ms" | "s" | "/s" | "MiB" | "MiB/s" | "MB/s" | "lines" | "%";
 
 export interface Goal {
   readonly limit: number;

@@ -10,6 +10,7 @@ export const SECTION_NAMES = [
   "pull",
   "startup",
   "recovery",
+  "growth",
   "floor",
 ] as const;
 
