@@ -32,7 +32,7 @@ func newResult() *Result {
 type Options struct {
 	socket, image, logDir, cgroupParent, method string
 	prefix, bundles, conf, plugins, netns, runc string
-	count, parallel                             int
+	count, containers, parallel                 int
 	duration                                    time.Duration
 	timeout                                     time.Duration
 }
@@ -67,6 +67,7 @@ func run() error {
 	flags.StringVar(&o.method, "method", "Version", "what calls calls")
 	flags.StringVar(&o.prefix, "prefix", "bench", "how names of pods begin")
 	flags.IntVar(&o.count, "count", 1, "how many pods")
+	flags.IntVar(&o.containers, "containers", 1, "how many containers each pod is to have")
 	flags.IntVar(&o.parallel, "parallel", 1, "how many at a time")
 	flags.DurationVar(&o.duration, "duration", time.Second, "how long to call")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "bound of the whole command")

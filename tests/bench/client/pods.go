@@ -30,21 +30,8 @@ var upSteps = []step{
 		return err
 	}},
 	{"CreateContainer", func(ctx context.Context, c *Clients, o *Options, p *pod) error {
-		answer, err := c.runtime.CreateContainer(ctx, &cri.CreateContainerRequest{
-			PodSandboxId:  p.id,
-			SandboxConfig: p.config,
-			Config: &cri.ContainerConfig{
-				Metadata: &cri.ContainerMetadata{Name: "main"},
-				Image:    &cri.ImageSpec{Image: o.image},
-				Command:  []string{"sleep", "100000"},
-				LogPath:  "main.log",
-				// As the kubelet asks for it: processes of their own, all else shared.
-				Linux: &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{
-					NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER},
-				}},
-			},
-		})
-		p.containerID = answer.GetContainerId()
+		var err error
+		p.containerID, err = createContainer(ctx, c, o, p, "main")
 		return err
 	}},
 	{"StartContainer", func(ctx context.Context, c *Clients, o *Options, p *pod) error {
@@ -52,6 +39,38 @@ var upSteps = []step{
 		return err
 	}},
 }
+
+func createContainer(ctx context.Context, c *Clients, o *Options, p *pod, name string) (string, error) {
+	answer, err := c.runtime.CreateContainer(ctx, &cri.CreateContainerRequest{
+		PodSandboxId:  p.id,
+		SandboxConfig: p.config,
+		Config: &cri.ContainerConfig{
+			Metadata: &cri.ContainerMetadata{Name: name},
+			Image:    &cri.ImageSpec{Image: o.image},
+			Command:  []string{"sleep", "100000"},
+			LogPath:  name + ".log",
+			// As the kubelet asks for it: processes of their own, all else shared.
+			Linux: &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{
+				NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER},
+			}},
+		},
+	})
+	return answer.GetContainerId(), err
+}
+
+// addContainers starts those of a pod that it has beside its first.
+var addContainers = step{"more containers", func(ctx context.Context, c *Clients, o *Options, p *pod) error {
+	for number := 1; number < o.containers; number++ {
+		id, err := createContainer(ctx, c, o, p, fmt.Sprintf("more-%d", number))
+		if err != nil {
+			return err
+		}
+		if _, err := c.runtime.StartContainer(ctx, &cri.StartContainerRequest{ContainerId: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}}
 
 var downSteps = []step{
 	{"StopContainer", func(ctx context.Context, c *Clients, o *Options, p *pod) error {
@@ -196,7 +215,7 @@ func makePods(ctx context.Context, o *Options) (*Result, error) {
 		return nil, err
 	}
 	result := newResult()
-	return result, takeSteps(ctx, c, o, pods, upSteps, result, "start")
+	return result, takeSteps(ctx, c, o, pods, append(upSteps, addContainers), result, "start")
 }
 
 // clearPods removes every pod.

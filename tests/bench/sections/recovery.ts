@@ -10,7 +10,7 @@ export const recovery: Section = {
   meaning: `from exec to the first list of all ${PODS} running pods`,
   measure: async (arena): Promise<Row[]> => {
     let rows: Row[] = [];
-    await withPods(arena, PODS, async () => {
+    await withPods(arena, { pods: PODS }, async () => {
       const pairs = await inPairs(arena, ROUNDS, async (side) => ({
         ready: await side.restart(PODS),
         rss: await side.rssMib(),

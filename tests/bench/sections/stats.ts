@@ -20,7 +20,7 @@ export const stats: Section = {
   measure: async (arena) => {
     const rows: Row[] = [];
     arena.note(`making ${PODS} pods`);
-    await withPods(arena, PODS, async () => {
+    await withPods(arena, { pods: PODS }, async () => {
       for (const { method, goal } of METHODS) {
         const pairs = await inPairs(arena, ROUNDS, async ({ flags }) => {
           const { values } = await runClient("calls", { ...flags, method, duration: DURATION });

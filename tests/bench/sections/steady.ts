@@ -16,7 +16,7 @@ export const steady: Section = {
   measure: async (arena) => {
     const { containerd } = arena.node;
     let rows: Awaited<ReturnType<Section["measure"]>> = [];
-    await withPods(arena, PODS, async () => {
+    await withPods(arena, { pods: PODS }, async () => {
       const pairs = await inPairs(arena, ROUNDS, async (side) => {
         const before = await side.cpuMs();
         await runClient("steady", { ...side.flags, duration: `${SECONDS}s` });
