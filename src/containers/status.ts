@@ -2,14 +2,14 @@
 import { isKind } from "../base/errors.ts";
 import type { Containerd } from "../containerd/client.ts";
 import {
-  type ContainerStatus,
-  ContainerStatusRequest,
+  ContainerStatus,
+  type ContainerStatusRequest,
   ContainerStatusResponse,
 } from "../gen/cri/v1/api.ts";
 import type { Image } from "../images/image.ts";
 import type { ImageStore } from "../images/store.ts";
 import type { Container, ContainerStore } from "../state/containers.ts";
-import { Encoded } from "../state/encoded.ts";
+import { Encoded, fieldEntry } from "../state/encoded.ts";
 import { toGoJson } from "../state/go_json.ts";
 import { exitReason } from "../state/status.ts";
 import { toCriState } from "./list.ts";
@@ -21,8 +21,19 @@ export interface StatusDeps {
   readonly images: Pick<ImageStore, "find">;
 }
 
-/** Answers by record; good while the record's image has the same names. */
-const answers = new WeakMap<Container, { image: Image | undefined; answer: Encoded }>();
+/** What a record's status is in messages. */
+interface Told {
+  /** Good while the record's image has the same names. */
+  readonly image: Image | undefined;
+  readonly answer: Encoded;
+  readonly inPod: Uint8Array;
+}
+
+const told = new WeakMap<Container, Told>();
+
+/** Field numbers of ContainerStatusResponse.status and PodSandboxStatusResponse.containers_statuses. */
+const STATUS = 1;
+const CONTAINERS_STATUSES = 3;
 
 /** @throws CriError notFound */
 export async function containerStatus(
@@ -31,20 +42,26 @@ export async function containerStatus(
   signal: AbortSignal,
 ): Promise<Encoded> {
   const container = deps.containers.get(containerId);
-  if (verbose) {
-    const info = await verboseInfo(deps, container, signal);
-    return encode({ status: statusOf(deps, container), info });
-  }
-  const image = deps.images.find(container.metadata.imageRef);
-  const known = answers.get(container);
-  if (known !== undefined && known.image === image) return known.answer;
-  const answer = encode({ status: toCriStatus(container, image), info: new Map() });
-  answers.set(container, { image, answer });
-  return answer;
+  if (!verbose) return tell(deps, container).answer;
+  const info = await verboseInfo(deps, container, signal);
+  const response = { status: statusOf(deps, container), info };
+  return new Encoded(ContainerStatusResponse.encode(response).finish());
 }
 
-function encode(response: ContainerStatusResponse): Encoded {
-  return new Encoded(ContainerStatusResponse.encode(response).finish());
+/** The status as an entry of a PodSandboxStatusResponse. */
+export function statusInPod(deps: Pick<StatusDeps, "images">, container: Container): Uint8Array {
+  return tell(deps, container).inPod;
+}
+
+function tell(deps: Pick<StatusDeps, "images">, container: Container): Told {
+  const image = deps.images.find(container.metadata.imageRef);
+  const known = told.get(container);
+  if (known !== undefined && known.image === image) return known;
+  const status = ContainerStatus.encode(toCriStatus(container, image)).finish();
+  const answer = new Encoded(fieldEntry(STATUS, status));
+  const now = { image, answer, inPod: fieldEntry(CONTAINERS_STATUSES, status) };
+  told.set(container, now);
+  return now;
 }
 
 /** The CRI's view of a container. */

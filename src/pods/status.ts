@@ -1,13 +1,14 @@
 /** PodSandboxStatus, with the verbose part that tools read under containerd's field names. */
 import { isKind } from "../base/errors.ts";
 import type { Containerd } from "../containerd/client.ts";
-import { type StatusDeps as ContainerStatusDeps, statusOf } from "../containers/status.ts";
+import { type StatusDeps as ContainerStatusDeps, statusInPod } from "../containers/status.ts";
 import {
   NamespaceOption,
-  type PodSandboxStatus,
+  PodSandboxStatus,
   type PodSandboxStatusRequest,
-  type PodSandboxStatusResponse,
+  PodSandboxStatusResponse,
 } from "../gen/cri/v1/api.ts";
+import { Encoded, entriesOf, joinEntries, numberEntry } from "../state/encoded.ts";
 import { toGoJson } from "../state/go_json.ts";
 import { encodeSandboxMetadata } from "../state/metadata.ts";
 import type { Sandbox, SandboxStore } from "../state/sandboxes.ts";
@@ -23,19 +24,29 @@ export interface StatusDeps extends ContainerStatusDeps {
   nowNs(): bigint;
 }
 
-/** @throws CriError notFound */
+/** Field numbers of PodSandboxStatusResponse. */
+const STATUS = 1;
+const TIMESTAMP = 4;
+
+const statusEntry = entriesOf<Sandbox>(
+  STATUS,
+  (pod) => PodSandboxStatus.encode(toCriStatus(pod)).finish(),
+);
+
+/** Serialised once per change of the pod and of each container. @throws CriError notFound */
 export async function podSandboxStatus(
   deps: StatusDeps,
   { podSandboxId, verbose }: PodSandboxStatusRequest,
   signal: AbortSignal,
-): Promise<PodSandboxStatusResponse> {
+): Promise<Encoded> {
   const pod = deps.sandboxes.get(podSandboxId);
-  return {
-    status: toCriStatus(pod),
-    info: verbose ? await verboseInfo(deps, pod, signal) : new Map(),
-    containersStatuses: deps.containers.ofPod(pod.id).map((one) => statusOf(deps, one)),
-    timestamp: deps.nowNs(),
-  };
+  const info = verbose ? await verboseInfo(deps, pod, signal) : undefined;
+  return new Encoded(joinEntries([
+    statusEntry(pod),
+    ...info === undefined ? [] : [info],
+    ...deps.containers.ofPod(pod.id).map((one) => statusInPod(deps, one)),
+    numberEntry(TIMESTAMP, deps.nowNs()),
+  ]));
 }
 
 /** The CRI's view of a pod. Addresses are told while the pod holds them. */
@@ -56,11 +67,12 @@ export function toCriStatus(pod: Sandbox): PodSandboxStatus {
   };
 }
 
+/** As the part of the response that it is. */
 async function verboseInfo(
   deps: StatusDeps,
   pod: Sandbox,
   signal: AbortSignal,
-): Promise<Map<string, string>> {
+): Promise<Uint8Array> {
   const record = await deps.containerd.containers.get(pod.id, { signal }).catch((error) => {
     if (isKind(error, "notFound")) return undefined;
     throw error;
@@ -82,5 +94,6 @@ async function verboseInfo(
     `"cniResult":${JSON.stringify(metadata.cniResult ?? null)}`,
     `"sandboxMetadata":${decoder.decode(encodeSandboxMetadata(metadata))}`,
   ];
-  return new Map([["info", `{${fields.join(",")}}`]]);
+  const info = new Map([["info", `{${fields.join(",")}}`]]);
+  return PodSandboxStatusResponse.encode(PodSandboxStatusResponse.fromPartial({ info })).finish();
 }

@@ -24,6 +24,14 @@ export function fieldEntry(field: number, message: Uint8Array): Uint8Array {
   return entry;
 }
 
+/** A number that isn't negative, as a field (protobuf encoding, varint). */
+export function numberEntry(field: number, value: bigint): Uint8Array {
+  const bytes = varint(field << 3);
+  let rest = value;
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  return new Uint8Array([...bytes, Number(rest)]);
+}
+
 /** Gives the entries of a list for records, each serialised once. */
 export function entriesOf<R extends WeakKey>(
   field: number,
@@ -48,7 +56,7 @@ function varint(value: number): number[] {
   return [...bytes, value];
 }
 
-/** Entries one after another: a message that has only that repeated field. */
+/** Entries one after another: the message that has those fields. */
 export function joinEntries(entries: Iterable<Uint8Array>): Uint8Array {
   return concat([...entries]);
 }
