@@ -27,7 +27,8 @@ export interface CompartmentsOptions {
   /** With the address where containerd really listens. */
   config: Config;
   plugins: readonly string[];
-  features: FoundFeatures;
+  /** Found while the compartments' code is loaded. */
+  features: Promise<FoundFeatures>;
   log: LogSettings;
   failPoint?: FailPoint;
   /** Tests put compartments of their own here. */
@@ -37,7 +38,7 @@ export interface CompartmentsOptions {
 
 export class Compartments {
   readonly #config: Config;
-  readonly #features: FoundFeatures;
+  readonly #features: Promise<FoundFeatures>;
   readonly #entries: Readonly<Record<CompartmentName, URL>>;
   readonly #watching: Watching;
   readonly #failPoint: FailPoint | undefined;
@@ -75,7 +76,7 @@ export class Compartments {
    * @param beforeServer what must have happened before the server opens its socket
    * @throws CriError of the first that doesn't start; the others are ended then
    */
-  async start(beforeServer?: Promise<void>): Promise<void> {
+  async start(beforeServer?: Promise<unknown>): Promise<void> {
     this.#wiring.connectAll();
     const starts = await Promise.allSettled(
       COMPARTMENTS.map((name) => this.#start(name, name === "server" ? beforeServer : undefined)),
@@ -122,7 +123,7 @@ export class Compartments {
   }
 
   /** @param before awaited while the compartment's code is loaded */
-  async #start(name: CompartmentName, before?: Promise<void>): Promise<void> {
+  async #start(name: CompartmentName, before?: Promise<unknown>): Promise<void> {
     const compartment = new Compartment({
       name,
       entry: this.#entries[name],
@@ -130,11 +131,11 @@ export class Compartments {
       watching: this.#watching,
     });
     this.#current.set(name, compartment);
-    await before;
+    const [features] = await Promise.all([this.#features, before]);
     await compartment.start({
       kind: "start",
       config: this.#config,
-      features: this.#features,
+      features,
       ports: this.#wiring.take(name),
       log: this.#log,
       failPoint: this.#failPoint,

@@ -113,11 +113,10 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
   const config = withContainerdAddress(o.config);
   await makeFolders(config);
   const lock = await lockState(config);
-  const [plugins, features] = await Promise.all([
-    pluginFiles(config.cni.bin_dirs),
-    findRuntimeFeatures(config),
-    loadApparmorProfile(),
-  ]);
+  const plugins = await pluginFiles(config.cni.bin_dirs);
+  const features = findRuntimeFeatures(config);
+  // Whoever needs it first waits for it; a start that fails before that has nobody who does.
+  features.catch(() => undefined);
   const containerd = config.containerd.managed ? new ManagedContainerd(config) : undefined;
   const logSettings = {
     level: config.log.level,
@@ -136,9 +135,10 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
     })();
   o.signal?.addEventListener("abort", () => void stop(), { once: true });
   try {
+    const profile = loadApparmorProfile();
     await settled([
       containerd?.start() ?? Promise.resolve(),
-      compartments.start(containerd?.launched),
+      compartments.start(Promise.all([containerd?.launched, profile])),
     ]);
   } catch (error) {
     // A half started daemon is stopped as a whole.
