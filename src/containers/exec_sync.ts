@@ -10,8 +10,9 @@ import { both } from "../base/both.ts";
 import { CriError, during, isKind } from "../base/errors.ts";
 import { logger } from "../base/log.ts";
 import type { Exit } from "../containerd/tasks.ts";
-import type { ExecSyncRequest, ExecSyncResponse } from "../gen/cri/v1/api.ts";
+import type { ExecSyncRequest } from "../gen/cri/v1/api.ts";
 import { type Container, containerLabel } from "../state/containers.ts";
+import { Encoded, fieldHead, numberEntry } from "../state/encoded.ts";
 import { ioDir } from "../state/folders.ts";
 import {
   type ExecDeps,
@@ -46,7 +47,7 @@ export async function execSync(
   deps: ExecSyncDeps,
   request: ExecSyncRequest,
   signal: AbortSignal,
-): Promise<ExecSyncResponse> {
+): Promise<Encoded> {
   const container = runningContainer(deps, request.containerId, "run a program in");
   const { id } = container;
   const streams = { containerId: id, execId: newExecId(), terminal: false, stdin: false };
@@ -68,7 +69,7 @@ export async function execSync(
     const ending = deps.streams.captureEnding({ ...streams, ...DRAIN_LIMITS });
     const captured = await Promise.race([output, ending.then(() => output)]);
     noteLimits(container, captured);
-    return { stdout: captured.stdout, stderr: captured.stderr, exitCode };
+    return answerOf(captured, exitCode);
   } catch (error) {
     const what = `Cannot run ${shown(request.cmd)} in container ${
       containerLabel(container)
@@ -80,6 +81,18 @@ export async function execSync(
     void process.end();
     void closeStreams(deps, { ...streams, areLost: lost.aborted });
   }
+}
+
+/** Field numbers of ExecSyncResponse. */
+const FIELDS = { stdout: 1, stderr: 2, exitCode: 3 };
+
+/** The output is sent from where it was read to. */
+function answerOf(captured: Captured, exitCode: number): Encoded {
+  const output = (["stdout", "stderr"] as const).flatMap((stream) => {
+    const size = captured[stream].reduce((sum, { length }) => sum + length, 0);
+    return [fieldHead(FIELDS[stream], size), ...captured[stream]];
+  });
+  return new Encoded(...output, numberEntry(FIELDS.exitCode, BigInt(exitCode)));
 }
 
 /** The answer doesn't wait for it. */

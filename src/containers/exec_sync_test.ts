@@ -7,7 +7,8 @@ import {
 } from "../../tests/fakes/running_container.ts";
 import { eventually } from "../../tests/world/delay.ts";
 import { CriError } from "../base/errors.ts";
-import type { ExecSyncRequest } from "../gen/cri/v1/api.ts";
+import { type ExecSyncRequest, ExecSyncResponse } from "../gen/cri/v1/api.ts";
+import { joinEntries } from "../state/encoded.ts";
 import type { ContainerState } from "../state/status.ts";
 import { execSync } from "./exec_sync.ts";
 
@@ -23,7 +24,8 @@ function run(
 Deno.test("execSync() answers with output and exit code, and leaves nothing", async () => {
   const setup = await setUp();
   setup.streams.output = { stdout: "out", stderr: "err" };
-  const answer = await run(setup);
+  const { parts } = await run(setup);
+  const answer = ExecSyncResponse.decode(joinEntries(parts));
   const decoder = new TextDecoder();
   assert.equal(decoder.decode(answer.stdout), "out");
   assert.equal(decoder.decode(answer.stderr), "err");

@@ -29,10 +29,10 @@ export function execStdioPaths(
   };
 }
 
-/** All that a process wrote, as far as it was kept. */
+/** All that a process wrote, as far as it was kept, each stream in pieces. */
 export interface Captured {
-  stdout: Uint8Array<ArrayBuffer>;
-  stderr: Uint8Array<ArrayBuffer>;
+  stdout: Uint8Array<ArrayBuffer>[];
+  stderr: Uint8Array<ArrayBuffer>[];
   /** False when somebody still held the streams open when the time was up. */
   isComplete: boolean;
   /** True when more was written than is kept. */

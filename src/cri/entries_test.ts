@@ -4,7 +4,7 @@ import {
   ContainerStats,
   ListContainerStatsResponse,
 } from "../gen/cri/v1/api.ts";
-import { fieldEntry } from "../state/encoded.ts";
+import { type Encoded, fieldEntry, joinEntries } from "../state/encoded.ts";
 import { inMessages, inOneMessage } from "./entries.ts";
 
 async function* entries(...sizes: number[]) {
@@ -15,19 +15,20 @@ async function* entries(...sizes: number[]) {
   }
 }
 
-const sizesIn = (bytes: Uint8Array) =>
-  ListContainerStatsResponse.decode(bytes).stats.map((one) => one.attributes?.id.length);
+const sizesIn = ({ parts }: Encoded) =>
+  ListContainerStatsResponse.decode(joinEntries(parts))
+    .stats.map((one) => one.attributes?.id.length);
 
 Deno.test("inOneMessage() is the message that has all entries", async () => {
-  assert.deepEqual(sizesIn((await inOneMessage(entries(1, 300_000, 2))).bytes), [1, 300_000, 2]);
-  assert.equal((await inOneMessage(entries())).bytes.length, 0);
+  assert.deepEqual(sizesIn(await inOneMessage(entries(1, 300_000, 2))), [1, 300_000, 2]);
+  assert.deepEqual(sizesIn(await inOneMessage(entries())), []);
 });
 
 Deno.test("inMessages() keeps messages small, and gives an entry that is large one of its own", async () => {
   const messages = await Array.fromAsync(
     inMessages(entries(100_000, 100_000, 100_000, 300_000, 1)),
   );
-  assert.deepEqual(messages.map(({ bytes }) => sizesIn(bytes)), [
+  assert.deepEqual(messages.map(sizesIn), [
     [100_000, 100_000],
     [100_000],
     [300_000],

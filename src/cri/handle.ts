@@ -68,7 +68,7 @@ export function unary<Q, S>(method: Method<Q, S>, handler: UnaryHandler<Q, S>): 
       caller.leave();
       logDone(method, started);
       measured({ method: method.name });
-      call.answer(response);
+      call.answer(...response);
     }, (error) => {
       caller.leave();
       logFailed(method, started, error);
@@ -109,7 +109,7 @@ async function pump<Q, S>(
   call.begin();
   for await (const message of messages) {
     signal.throwIfAborted();
-    if (call.write(encoded(method.responseType, message))) continue;
+    if (call.write(...encoded(method.responseType, message))) continue;
     const { promise, resolve } = Promise.withResolvers<void>();
     call.room().then(resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
@@ -125,8 +125,8 @@ function requestOf<Q>(requestType: Codec<Q>, { message }: ServerCall): Q {
   }
 }
 
-function encoded<S>(responseType: Codec<S>, response: S | Encoded): Uint8Array {
-  return response instanceof Encoded ? response.bytes : responseType.encode(response).finish();
+function encoded<S>(responseType: Codec<S>, response: S | Encoded): readonly Uint8Array[] {
+  return response instanceof Encoded ? response.parts : [responseType.encode(response).finish()];
 }
 
 function rpcAttributes(name: string) {

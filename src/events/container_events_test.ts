@@ -45,7 +45,7 @@ function live({ sandboxes, containers }: ReturnType<typeof node>): void {
 
 async function take(events: AsyncIterable<Encoded>, count: number) {
   const taken: ContainerEventResponse[] = [];
-  for await (const { bytes } of events) {
+  for await (const { parts: [bytes = new Uint8Array()] } of events) {
     taken.push(ContainerEventResponse.decode(bytes));
     if (taken.length === count) break;
   }

@@ -45,7 +45,7 @@ export class ClientCall implements StreamListener {
   }
 
   send(message: Uint8Array): void {
-    this.#stream?.send(...pieces(message));
+    this.#stream?.send(...pieces([message]));
   }
 
   /** Nothing more is sent. */

@@ -1,4 +1,5 @@
 /** Messages on a stream: a flag for compression, a length, and so many bytes. */
+import { concat } from "../base/concat.ts";
 import { CODE, StatusError } from "./status.ts";
 
 const PREFIX_BYTES = 5;
@@ -14,12 +15,13 @@ export function framed(message: Uint8Array): Uint8Array<ArrayBuffer> {
 /** A message beyond this isn't copied to have its prefix before it. */
 const LARGE_BYTES = 8 * 1024;
 
-/** The same, in the pieces that cost least. */
-export function pieces(message: Uint8Array): Uint8Array[] {
-  if (message.length <= LARGE_BYTES) return [framed(message)];
+/** The same of a message in several parts, in the pieces that cost least. */
+export function pieces(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  const size = parts.reduce((sum, { length }) => sum + length, 0);
+  if (size <= LARGE_BYTES) return [framed(concat(parts, size))];
   const prefix = new Uint8Array(PREFIX_BYTES);
-  new DataView(prefix.buffer).setUint32(1, message.length);
-  return [prefix, message];
+  new DataView(prefix.buffer).setUint32(1, size);
+  return [prefix, ...parts.filter(({ length }) => length > 0)];
 }
 
 /** So much is taken for a message on its word alone; a larger one has to come first. */

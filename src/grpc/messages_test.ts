@@ -4,6 +4,7 @@ import { framed, MessageReader, pieces } from "./messages.ts";
 import { StatusError } from "./status.ts";
 
 const MESSAGES = [new Uint8Array(), new Uint8Array([1, 2, 3]), new Uint8Array(300).fill(7)];
+const NONE = new Uint8Array();
 const WIRE = new Uint8Array(MESSAGES.flatMap((message) => [...framed(message)]));
 
 for (const size of [1, 2, 4, 5, 6, 7, 100, WIRE.length]) {
@@ -54,10 +55,20 @@ Deno.test("MessageReader takes memory for a large message no faster than it come
 
 Deno.test("pieces() are the message as it is framed, a large one without a copy", () => {
   for (const message of [new Uint8Array(), new Uint8Array(8 * 1024).fill(1)]) {
-    assert.deepEqual(pieces(message), [framed(message)]);
+    assert.deepEqual(pieces([message]), [framed(message)]);
   }
   const large = new Uint8Array(8 * 1024 + 1).fill(1);
-  const [prefix, content] = pieces(large);
+  const [prefix, content] = pieces([large]);
   assert.deepEqual(prefix, framed(large).subarray(0, 5));
   assert.equal(content, large);
+});
+
+Deno.test("pieces() of several parts are those of the whole", () => {
+  const whole = new Uint8Array(20_000).map((_, index) => index);
+  for (const size of [100, 20_000]) {
+    const parts = [whole.subarray(0, 40), NONE, whole.subarray(40, 90), whole.subarray(90, size)];
+    const sent = pieces(parts);
+    assert.deepEqual(Buffer.concat(sent), Buffer.from(framed(whole.subarray(0, size))));
+    assert.ok(sent.every(({ length }) => length > 0));
+  }
 });

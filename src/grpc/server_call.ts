@@ -60,11 +60,11 @@ export class ServerCall implements StreamListener {
     if (this.#cancellation !== undefined) listener(this.#cancellation);
   }
 
-  /** The one message of an answer. */
-  answer(message: Uint8Array): void {
+  /** The one message of an answer, in one piece or several. */
+  answer(...parts: readonly Uint8Array[]): void {
     if (this.#isAnswered) return;
     this.begin();
-    this.#options.stream.send(...pieces(message));
+    this.#options.stream.send(...pieces(parts));
     this.end({ code: CODE.ok, details: "" });
   }
 
@@ -76,11 +76,11 @@ export class ServerCall implements StreamListener {
   }
 
   /** One message of a stream of them. @returns whether the next may follow before {@link room} */
-  write(message: Uint8Array): boolean {
+  write(...parts: readonly Uint8Array[]): boolean {
     if (this.#isAnswered) return true;
     this.begin();
     const { stream, backlog } = this.#options;
-    stream.send(...pieces(message));
+    stream.send(...pieces(parts));
     return !stream.isBlocked && !backlog.isFull;
   }
 

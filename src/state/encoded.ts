@@ -4,20 +4,25 @@
  */
 import { concat } from "../base/concat.ts";
 
-/** Bytes of a message of the named type, which the edge sends as they are. */
+/** Bytes of a message of the named type, in one piece or several, which the edge sends as they are. */
 export class Encoded {
-  readonly bytes: Uint8Array;
+  readonly parts: readonly Uint8Array[];
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  constructor(...parts: readonly Uint8Array[]) {
+    this.parts = parts;
   }
 }
 
 const LENGTH_DELIMITED = 2;
 
+/** What comes before so many bytes of a field: tag and length. */
+export function fieldHead(field: number, length: number): Uint8Array {
+  return new Uint8Array([...varint((field << 3) | LENGTH_DELIMITED), ...varint(length)]);
+}
+
 /** One entry of a repeated message field: tag, length, bytes (protobuf encoding, length-delimited). */
 export function fieldEntry(field: number, message: Uint8Array): Uint8Array {
-  const head = [...varint((field << 3) | LENGTH_DELIMITED), ...varint(message.length)];
+  const head = fieldHead(field, message.length);
   const entry = new Uint8Array(head.length + message.length);
   entry.set(head);
   entry.set(message, head.length);

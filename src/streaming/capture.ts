@@ -9,47 +9,58 @@ import { ExecOutput } from "./exec_output.ts";
 const RESERVED_BYTES = 1024 * 1024;
 
 const FIRST_BYTES = 4096;
+/** Blocks grow up to this: what was taken once is never copied again. */
+const BLOCK_BYTES = 1024 * 1024;
 
-/** Bytes of one stream, in one piece: a chunk of a byte must not cost a hundred. */
+/** Bytes of one stream, in few pieces: a chunk of a byte must not cost a hundred. */
 class Kept {
-  readonly #maxBytes: number;
-  #bytes = new Uint8Array(0);
+  #blocks: Uint8Array<ArrayBuffer>[] = [];
+  /** How much of the last is free. */
+  #free = 0;
   length = 0;
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
   add(chunk: Uint8Array): void {
-    const needed = this.length + chunk.length;
-    if (needed > this.#bytes.length) {
-      const doubled = Math.min(Math.max(this.#bytes.length * 2, FIRST_BYTES), this.#maxBytes);
-      const capacity = Math.max(needed, doubled);
-      this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(capacity));
+    for (let rest = chunk; rest.length > 0;) {
+      const block = this.#block();
+      const part = rest.subarray(0, this.#free);
+      block.set(part, block.length - this.#free);
+      this.#free -= part.length;
+      this.length += part.length;
+      rest = rest.subarray(part.length);
     }
-    this.#bytes.set(chunk, this.length);
-    this.length = needed;
   }
 
   /** All of it; nothing is kept afterwards. */
-  take(): Uint8Array<ArrayBuffer> {
-    const all = new Uint8Array(this.#bytes.buffer.transfer(this.length));
-    this.#bytes = new Uint8Array(0);
+  take(): Uint8Array<ArrayBuffer>[] {
+    const blocks = this.#blocks;
+    const last = blocks.pop();
+    if (last !== undefined) blocks.push(last.subarray(0, last.length - this.#free));
+    this.#blocks = [];
+    this.#free = 0;
     this.length = 0;
-    return all;
+    return blocks;
+  }
+
+  /** One with room. */
+  #block(): Uint8Array<ArrayBuffer> {
+    const last = this.#blocks.at(-1);
+    if (last !== undefined && this.#free > 0) return last;
+    const fresh = new Uint8Array(Math.min(Math.max(this.length, FIRST_BYTES), BLOCK_BYTES));
+    this.#blocks.push(fresh);
+    this.#free = fresh.length;
+    return fresh;
   }
 }
 
 export class Capture {
   readonly #output: ExecOutput;
-  readonly #kept: { readonly stdout: Kept; readonly stderr: Kept };
+  readonly #kept = { stdout: new Kept(), stderr: new Kept() };
   readonly #maxBytes: number;
   readonly #givenUp = Promise.withResolvers<boolean>();
   #isCut = false;
 
   constructor(io: LinuxIo, paths: StdioPaths, maxBytes: number) {
     this.#maxBytes = maxBytes;
-    this.#kept = { stdout: new Kept(maxBytes), stderr: new Kept(maxBytes) };
     this.#output = new ExecOutput(io, paths, (stream, chunk) => this.#take(stream, chunk));
   }
 

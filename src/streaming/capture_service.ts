@@ -52,7 +52,7 @@ export class Captures implements CaptureService {
       throw new CriError("unavailable", `The output of exec ${execId} was lost in a restart`);
     }
     const captured = await open.capture.whole();
-    context?.transfer(captured.stdout.buffer, captured.stderr.buffer);
+    context?.transfer(...[...captured.stdout, ...captured.stderr].map(({ buffer }) => buffer));
     return captured;
   }
 

@@ -18,8 +18,8 @@ export class FakeCaptures implements CaptureService {
   captured(): Promise<Captured> {
     const encoder = new TextEncoder();
     return this.#call("captured", () => ({
-      stdout: encoder.encode(this.output.stdout),
-      stderr: encoder.encode(this.output.stderr),
+      stdout: [encoder.encode(this.output.stdout)],
+      stderr: [encoder.encode(this.output.stderr)],
       isComplete: this.isComplete,
       isCut: false,
     }));
