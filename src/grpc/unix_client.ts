@@ -1,5 +1,6 @@
 /** A client of one server that connects with its first call, and anew after a connection is gone. */
 import { toCriError } from "../base/errors.ts";
+import { waitFor } from "../base/keyed_lock.ts";
 import type { GrpcClient } from "./client.ts";
 import type { ClientCall } from "./client_call.ts";
 import { dial } from "./dial.ts";
@@ -33,6 +34,8 @@ export class UnixClient implements Disposable {
   readonly #path: string;
   readonly #options: UnixClientOptions;
   #client: Promise<GrpcClient> | undefined;
+  /** Calls that the server has no room for yet, in their order. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(path: string, options: UnixClientOptions) {
     this.#path = path;
@@ -58,7 +61,9 @@ export class UnixClient implements Disposable {
     sink: StreamSink,
     onCall: (call: ClientCall) => void = () => {},
   ): Promise<void> {
-    const client = await this.#connected();
+    let client = await this.#connected();
+    // Servers say how many calls they take at once (RFC 9113, section 5.1.2).
+    while (!client.isOpen) client = await this.#turn(signal);
     const ended = Promise.withResolvers<Status>();
     const call = client.call({ path, timeoutMs, metadata }, { ...sink, end: ended.resolve });
     onCall(call);
@@ -69,6 +74,7 @@ export class UnixClient implements Disposable {
     call.halfClose();
     const { code, details } = await ended.promise;
     signal?.removeEventListener("abort", cancel);
+    this.#wake(1);
     if (code !== CODE.ok) throw new StatusError(code, details);
   }
 
@@ -76,6 +82,27 @@ export class UnixClient implements Disposable {
     const client = this.#client;
     this.#client = undefined;
     client?.then((one) => one.close("the client was closed"), () => {});
+  }
+
+  /** The connection, when a call on it has ended or it is another one. */
+  async #turn(signal: AbortSignal | undefined): Promise<GrpcClient> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    try {
+      await (signal === undefined ? promise : waitFor(promise, signal));
+    } catch (error) {
+      // What it was woken for is another's.
+      if (!this.#waiting.delete(resolve)) this.#wake(1);
+      throw error;
+    }
+    return await this.#connected();
+  }
+
+  #wake(count: number): void {
+    for (const resolve of this.#waiting.values().take(count)) {
+      this.#waiting.delete(resolve);
+      resolve();
+    }
   }
 
   async #connected(): Promise<GrpcClient> {
@@ -89,7 +116,9 @@ export class UnixClient implements Disposable {
 
   #dial(): Promise<GrpcClient> {
     const forget = () => {
-      if (this.#client === client) this.#client = undefined;
+      if (this.#client !== client) return;
+      this.#client = undefined;
+      this.#wake(this.#waiting.size);
     };
     const client = dial(this.#path, { ...this.#options, onDraining: forget, onEnd: forget });
     client.catch(forget);
