@@ -42,10 +42,9 @@ export async function containerStatus(
   signal: AbortSignal,
 ): Promise<Encoded> {
   const container = deps.containers.get(containerId);
-  if (!verbose) return tell(deps, container).answer;
-  const info = await verboseInfo(deps, container, signal);
-  const response = { status: statusOf(deps, container), info };
-  return new Encoded(ContainerStatusResponse.encode(response).finish());
+  const info = verbose ? await verboseInfo(deps, container, signal) : undefined;
+  const { answer } = tell(deps, container);
+  return info === undefined ? answer : new Encoded(...answer.parts, info);
 }
 
 /** The status as an entry of a PodSandboxStatusResponse. */
@@ -106,11 +105,12 @@ function exitOf(
   };
 }
 
+/** As the part of the response that it is. */
 async function verboseInfo(
   deps: StatusDeps,
   { id, metadata, state, snapshotKey, snapshotter }: Container,
   signal: AbortSignal,
-): Promise<Map<string, string>> {
+): Promise<Uint8Array> {
   const record = await deps.containerd.containers.get(id, { signal }).catch((error) => {
     if (isKind(error, "notFound")) return undefined;
     throw error;
@@ -126,5 +126,6 @@ async function verboseInfo(
     `"config":${toGoJson(metadata.config)}`,
     `"runtimeSpec":${spec}`,
   ];
-  return new Map([["info", `{${fields.join(",")}}`]]);
+  const info = new Map([["info", `{${fields.join(",")}}`]]);
+  return ContainerStatusResponse.encode({ status: undefined, info }).finish();
 }

@@ -119,9 +119,10 @@ export class Outbox {
     const wasFull = this.isFull;
     this.#length = 0;
     if (wasFull) this.#onRoom();
-    if (this.isFull) return full.subarray(0, length);
-    this.#room?.resolve();
-    this.#room = undefined;
+    if (!this.isFull) {
+      this.#room?.resolve();
+      this.#room = undefined;
+    }
     return full.subarray(0, length);
   }
 

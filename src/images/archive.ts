@@ -128,7 +128,7 @@ function isFile(header: TarHeader): boolean {
 function safePath(name: string): string {
   const parts = name.split("/");
   const isAbsolute = parts.length > 1 && parts[0] === "";
-  // deno-lint-ignore no-control-regex
+  // deno-lint-ignore no-control-regex -- no file has it in its name
   if (isAbsolute || parts.includes("..") || /\x00/.test(name) || name.length > MAX_PATH_LENGTH) {
     const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
     throw invalid(`the path ${JSON.stringify(shown)} leads out of it or is too long`);

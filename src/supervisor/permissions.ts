@@ -9,6 +9,7 @@
 import type { Config } from "../config/table.ts";
 import type { CompartmentName } from "../compartments/start.ts";
 import { LIBC_PATHS } from "../linux/libc.ts";
+import { ioDir } from "../state/folders.ts";
 import { withContainerdAddress } from "./managed_config.ts";
 
 /** Lists of what is allowed; an empty list is nothing, `true` for the network is any host. */
@@ -126,7 +127,7 @@ function registryPermissions(config: Config): CompartmentPermissions {
 
 /** The folder of the containers' stdio FIFOs. */
 export function fifoFolder(config: Config): string {
-  return `${config.state}/io`;
+  return ioDir({ stateDir: config.state });
 }
 
 /** The folder of a certificate that is made here; "" when none is. */

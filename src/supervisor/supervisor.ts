@@ -115,8 +115,6 @@ export async function startSupervisor(o: SupervisorOptions): Promise<Supervisor>
   const lock = await lockState(config);
   const plugins = await pluginFiles(config.cni.bin_dirs);
   const features = findRuntimeFeatures(config);
-  // Whoever needs it first waits for it; a start that fails before that has nobody who does.
-  features.catch(() => undefined);
   const containerd = config.containerd.managed ? new ManagedContainerd(config) : undefined;
   const logSettings = {
     level: config.log.level,

@@ -132,14 +132,7 @@ Deno.test({
 async function installAsDocumented() {
   await using it = await place();
   await writeRelease({ dir: it.releases, version: "0.2.0" });
-  await using server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-    async ({ url }) => {
-      const name = new URL(url).pathname.split("/").at(-1);
-      const body = await Deno.readFile(`${it.releases}/${name}`).catch(() => undefined);
-      return body === undefined ? new Response("", { status: 404 }) : new Response(body);
-    },
-  );
+  await using server = it.serve();
   const origin = `http://127.0.0.1:${server.addr.port}`;
   const mine = all.filter((line) => /^(?:sh install\.sh|curl|minisign) /.test(line));
   assert.ok(mine.length >= 6, `${mine.length}`);

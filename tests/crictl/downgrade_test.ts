@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { ROOT } from "../check/source.ts";
+import { counted, COUNTER } from "../world/counter.ts";
 import { type Crictl, crictlOf } from "../world/crictl.ts";
 import { type Daemon, startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
@@ -19,7 +20,6 @@ const OLDER = "4da36b4";
 const git = (...args: string[]) => sh("git", "-C", ROOT, ...args);
 const hasOlder = await git("cat-file", "-e", `${OLDER}^{commit}`).then(() => true, () => false);
 
-const COUNTER = ["sh", "-c", "i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"];
 const NEWER = [PROGRAM, ...PROGRAM_ARGS];
 
 /** A node whose daemon can be another program at each start. */
@@ -60,15 +60,8 @@ class Node implements AsyncDisposable {
   async assertGoesOn(name: string, id: string): Promise<void> {
     assert.equal((await this.crictl.json("inspect", id)).status.state, "CONTAINER_RUNNING");
     assert.equal((await this.crictl("exec", id, "echo", "hello")).trim(), "hello");
-    const before = await this.#counted(name);
-    await eventually("more lines", async () => await this.#counted(name) > before);
-  }
-
-  async #counted(name: string): Promise<number> {
-    const text = await Deno.readTextFile(`${this.daemon.logDir}/${name}/main.log`);
-    const lines = text.split("\n").slice(0, -1).map((line) => Number(line.split(" ").at(-1)));
-    lines.forEach((number, at) => assert.equal(number, at + 1, `no line of ${name} is missing`));
-    return lines.length;
+    const before = await counted(this.daemon, name);
+    await eventually("more lines", async () => await counted(this.daemon, name) > before);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

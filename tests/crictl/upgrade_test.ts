@@ -1,5 +1,6 @@
 /** install.sh over a daemon with pods and work in progress: they go on, and so does a failed try. */
 import assert from "node:assert/strict";
+import { counted, COUNTER } from "../world/counter.ts";
 import { type Crictl, crictlOf } from "../world/crictl.ts";
 import type { Daemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
@@ -7,17 +8,6 @@ import { startInstalled } from "../world/installed.ts";
 import { assertNothingLeft } from "../world/leftovers.ts";
 import { standIn, writeRelease } from "../world/releases.ts";
 import { busyboxRegistry, containerConfig, podConfig, Pods } from "../world/requests.ts";
-
-/** Prints numbers, a hundred a second or so. */
-const COUNTER = ["sh", "-c", "i=0; while true; do i=$((i+1)); echo $i; sleep 0.01; done"];
-
-/** What the counter's log holds. @throws when a number is missing in it */
-async function counted(daemon: Daemon): Promise<number> {
-  const text = await Deno.readTextFile(`${daemon.logDir}/counter/main.log`);
-  const lines = text.split("\n").slice(0, -1).map((line) => Number(line.split(" ").at(-1)));
-  lines.forEach((number, at) => assert.equal(number, at + 1, "no line is missing"));
-  return lines.length;
-}
 
 /** Pods that come and go until told to stop; a call that meets a restart is tried again. */
 async function load(o: { crictl: Crictl; daemon: Daemon; signal: AbortSignal }): Promise<number> {
@@ -54,8 +44,12 @@ Deno.test("an upgrade under load keeps pods and logs, and one that fails is take
   const pidOf = async () => (await crictl.json("inspect", id)).info.pid;
   const pid = await pidOf();
   const goesOn = async () => {
-    const before = await counted(daemon);
-    await eventually("more lines", async () => await counted(daemon) > before + 10, 20_000);
+    const before = await counted(daemon, "counter");
+    await eventually(
+      "more lines",
+      async () => await counted(daemon, "counter") > before + 10,
+      20_000,
+    );
     assert.equal(await pidOf(), pid);
   };
 

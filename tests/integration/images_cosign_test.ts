@@ -3,6 +3,7 @@ import { readKey } from "../../src/images/signatures.ts";
 import { pushImage } from "../fakes/registry.ts";
 import { hasDockerRegistry, startDockerRegistry } from "../world/docker_registry.ts";
 import { imagesWorld, rejectsWith, uniqueImage } from "../world/images.ts";
+import { sh } from "../world/sh.ts";
 import { skipUnless } from "../world/skip.ts";
 
 const COSIGN = new URL("../../.tools/bin/cosign", import.meta.url).pathname;
@@ -17,16 +18,9 @@ async function makeKeys(dir: string): Promise<void> {
 }
 
 async function cosign(cwd: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(COSIGN, {
-    args,
-    cwd,
-    // It keeps what it knows of the public service in its home; this one has no need of that.
-    env: { COSIGN_PASSWORD: "", HOME: cwd, TUF_ROOT: `${cwd}/tuf` },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(`cosign ${args[0]}: ${new TextDecoder().decode(stderr)}`);
+  // It keeps what it knows of the public service in its home; this one has no need of that.
+  const env = ["COSIGN_PASSWORD=", `HOME=${cwd}`, `TUF_ROOT=${cwd}/tuf`];
+  await sh("env", `--chdir=${cwd}`, ...env, COSIGN, ...args);
 }
 
 for (const [form, isBundle] of [["a statement under a tag", false], ["a bundle", true]] as const) {

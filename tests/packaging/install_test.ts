@@ -188,16 +188,7 @@ for (
   Deno.test(`install.sh fetches, checks and installs a release with ${system}`, async () => {
     await using it = await place();
     const asked: string[] = [];
-    await using server = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-      async (r) => {
-        const { pathname } = new URL(r.url);
-        asked.push(pathname);
-        const name = pathname.split("/").at(-1) ?? "";
-        const body = await Deno.readFile(`${it.releases}/${name}`).catch(() => undefined);
-        return body === undefined ? new Response("", { status: 404 }) : new Response(body);
-      },
-    );
+    await using server = it.serve((path) => asked.push(path));
     const env: Record<string, string> = isBusybox ? { PATH: await busyboxTools(it) } : {};
     const program = isBusybox ? [`${it.dir}/tools/sh`] : shell;
     const url = `http://127.0.0.1:${server.addr.port}/releases`;

@@ -62,6 +62,17 @@ export class Place implements AsyncDisposable {
     return await Deno.lstat(`${this.root}${path}`).then(() => true, () => false);
   }
 
+  /** Serves the releases on loopback by their names, wherever they are asked for. */
+  serve(onAsked: (path: string) => void = () => {}): Deno.HttpServer<Deno.NetAddr> {
+    return Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async ({ url }) => {
+      const { pathname } = new URL(url);
+      onAsked(pathname);
+      const name = pathname.split("/").at(-1) ?? "";
+      const body = await Deno.readFile(`${this.releases}/${name}`).catch(() => undefined);
+      return body === undefined ? new Response("", { status: 404 }) : new Response(body);
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.dir, { recursive: true });
   }

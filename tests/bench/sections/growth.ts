@@ -20,7 +20,7 @@ import { runPodSandbox } from "../../../src/pods/run.ts";
 import { podSandboxStatus } from "../../../src/pods/status.ts";
 import { Daemon, Node } from "../../failure/node.ts";
 import { atMost, median, type Row } from "../statistics.ts";
-import type { Section } from "./section.ts";
+import { type Section, timed } from "./section.ts";
 
 const SIZES = [10, 100, 500, 1_000];
 /** Growth is told between these two, where fixed costs are small. */
@@ -69,7 +69,7 @@ function rowsOf(
   const grown = Math.log(at(MORE) / at(FEWER)) / Math.log(MORE / FEWER);
   return [
     ...[...measured.keys()].map((pods): Row => {
-      return { what: `${what}, ${pods} pods`, unit: "µs", ours: [at(pods)], theirs: [] };
+      return { what: `${what}, ${pods} pods`, unit: "µs", ours: [at(pods) * 1_000], theirs: [] };
     }),
     { what: `${what}, growth`, unit: "", ours: [grown], theirs: [], goal: atMost(power) },
   ];
@@ -144,11 +144,4 @@ async function sampled(work: (index: number) => void | Promise<void>): Promise<n
   const samples: number[] = [];
   for (let index = 0; index < SAMPLES; index++) samples.push(await timed(() => work(index)));
   return median(samples);
-}
-
-/** In microseconds. */
-async function timed(work: () => unknown): Promise<number> {
-  const began = performance.now();
-  await work();
-  return (performance.now() - began) * 1_000;
 }

@@ -53,3 +53,10 @@ export function rowOf(
   const pick = (rounds: readonly Round[]) => rounds.map((round) => round[name] ?? NaN);
   return { ...row, ours: pick(ours), theirs: pick(theirs) };
 }
+
+/** How long it takes, in milliseconds. */
+export async function timed(work: () => unknown): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}

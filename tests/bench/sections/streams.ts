@@ -5,7 +5,7 @@ import { ForwardClient } from "../../world/forward_client.ts";
 import { type ClientStream, SpdyClient } from "../../world/spdy_client.ts";
 import type { Side } from "../sides.ts";
 import { atLeast, atMost, median, type Row } from "../statistics.ts";
-import { inPairs, type Round, rowOf, type Section } from "./section.ts";
+import { inPairs, type Round, rowOf, type Section, timed } from "./section.ts";
 
 const ROUNDS = 5;
 const CALLS = 60;
@@ -139,12 +139,6 @@ async function sendZeros(stream: ClientStream, size: number): Promise<void> {
   const block = new Uint8Array(32_768);
   for (let sent = 0; sent < size; sent += block.length) await stream.send(block);
   await stream.end();
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
 }
 
 async function measureRound(cri: CriClient, side: Side): Promise<Round> {
