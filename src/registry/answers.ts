@@ -67,7 +67,7 @@ export async function* from(
   if (answer.status === 206) {
     const start = /^bytes (\d+)-/.exec(answer.headers.get("content-range") ?? "")?.[1];
     if (start === undefined || BigInt(start) !== offset) {
-      answer.abort.abort();
+      answer.body?.cancel().catch(() => {});
       const { what, host } = answer.asked;
       const message = `Registry ${host} sends another part of ${what} than was asked for`;
       throw new RegistryError("failedPrecondition", message);

@@ -24,22 +24,29 @@ export interface Answer {
  */
 export async function* chunksOf(answer: Answer, timing: Timing): AsyncGenerator<Uint8Array> {
   if (answer.body === null) return;
+  const { signal } = answer.abort;
   const reader = readerOf(answer.body);
+  const cancel = () => void reader.cancel().catch(() => {});
+  // fetch() hears its signal no longer once its Response is collected, which nothing keeps.
+  signal.addEventListener("abort", cancel, { once: true });
   const watch = new StallWatch(answer, timing);
   try {
     while (true) {
+      signal.throwIfAborted();
       watch.wait();
       const { done, value } = await reader.read();
+      signal.throwIfAborted();
       if (done) return;
       watch.got(value.length);
       yield value;
     }
   } catch (error) {
-    if (answer.abort.signal.aborted) throw answer.abort.signal.reason;
+    signal.throwIfAborted();
     throw unreachable(answer.asked, error);
   } finally {
     watch.stop();
-    reader.cancel().catch(() => {});
+    signal.removeEventListener("abort", cancel);
+    cancel();
   }
 }
 

@@ -5,6 +5,7 @@ import { registryService } from "../../src/images/serve.ts";
 import { failure, FakeRegistry } from "../fakes/registry.ts";
 import { blob, sha256, testIndex } from "../fakes/test_image.ts";
 import { delay } from "../world/delay.ts";
+import { collectGarbage } from "../world/garbage.ts";
 import {
   calling,
   HURRIED,
@@ -195,6 +196,17 @@ for (const { name, kind, text, misbehave } of HOSTILE) {
     assert.equal(store.find(`${registry.host}/app:1`), undefined);
   });
 }
+
+Deno.test("a transfer that stands still is given up although what began it was collected", async () => {
+  await using registry = new FakeRegistry();
+  registry.addImage("app:1", uniqueImage());
+  registry.misbehave = (_, url) => {
+    if (!url.pathname.includes("/blobs/")) return undefined;
+    for (const ms of [50, 100, 150]) setTimeout(collectGarbage, ms);
+    return new Response(new ReadableStream({ start: (c) => c.enqueue(new Uint8Array(8)) }));
+  };
+  await rejectsWith("unavailable", /only \d+ bytes/, world.pull(`${registry.host}/app:1`));
+});
 
 Deno.test("a blob whose transfer breaks goes on where it was", async () => {
   await using registry = new FakeRegistry();
