@@ -175,6 +175,7 @@ function nothingYet() {
     oomKilled: new Set<ContainerId>(),
     podFlights: new Flights<SandboxId>(),
     podLocks: new KeyedLock<SandboxId>(),
+    podStarts: new Map<SandboxId, Promise<void>>(),
     containerFlights: new Flights<ContainerId>(),
     containerLocks: new KeyedLock<ContainerId>(),
     taskDeletions: new Map<string, Promise<boolean>>(),

@@ -72,7 +72,9 @@ compartmentMain("server", async (start): Promise<Running> => {
       await server.stop();
       await metrics.stop();
       // What was cut is undone, as far as the supervisor waits for it.
-      await settled([parts.deps.podFlights.landed(), parts.deps.containerFlights.landed()]);
+      const { podFlights, podStarts, containerFlights } = parts.deps;
+      await settled([podFlights.landed(), containerFlights.landed()]);
+      await settled([...podStarts.values()]);
       parts.close();
     },
   };

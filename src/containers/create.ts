@@ -11,7 +11,7 @@
  * and so is one with volumes of its image or mounted images.
  */
 import { both } from "../base/both.ts";
-import { CriError, during } from "../base/errors.ts";
+import { during } from "../base/errors.ts";
 import type { Flights } from "../base/flights.ts";
 import { removePath } from "../base/gone.ts";
 import type { ContainerId } from "../base/id.ts";
@@ -26,7 +26,7 @@ import type { Container } from "../state/containers.ts";
 import { containerDir } from "../state/folders.ts";
 import { SPEC_TYPE } from "../state/labels.ts";
 import type { NameRegistry } from "../state/names.ts";
-import { podName } from "../state/sandboxes.ts";
+import { assertReady, podName } from "../state/sandboxes.ts";
 import {
   type AccountsDeps,
   endLookup,
@@ -135,9 +135,8 @@ async function create(deps: CreateDeps, op: Operation, asked: Plan): Promise<Con
         () => completeSpec(deps, { plan, rootfs, mountSources: sources }, op.signal),
         () => endLookup(deps, id),
       );
-    if (deps.sandboxes.find(pod.id)?.state.kind !== "ready") {
-      throw new CriError("failedPrecondition", `Pod ${podName(pod)} was stopped meanwhile`);
-    }
+    // It may have been stopped meanwhile.
+    assertReady(deps.sandboxes.get(pod.id), op.what);
     op.undo.keep();
     deps.rootfsMounts.set(id, rootfs);
     deps.containers.add({ ...container, user });

@@ -13,7 +13,7 @@ import type { MountSource } from "../oci/input.ts";
 import type { Accounts } from "../oci/user.ts";
 import type { Container, ContainerStore } from "../state/containers.ts";
 import { containerName } from "../state/names.ts";
-import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
+import { assertReady, podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
 import { type Runtime, runtimeFor, type Settings } from "../state/settings.ts";
 import { type FactsDeps, podFacts, runtimeFacts } from "./facts.ts";
 import type { SpecPlan } from "./spec.ts";
@@ -44,9 +44,7 @@ export function makePlan(deps: PlanDeps, { podSandboxId, config }: CreateContain
   if (config?.metadata === undefined || podMetadata === undefined) {
     throw new Error("the edge lets no container pass without metadata");
   }
-  if (pod.state.kind !== "ready") {
-    throw new CriError("failedPrecondition", `Pod ${podName(pod)} (${pod.id}) is not ready`);
-  }
+  assertReady(pod, `create a container in pod ${podName(pod)} (${pod.id})`);
   const image = findImage(deps, config);
   const runtime = runtimeFor(deps.settings, pod.metadata.runtimeHandler);
   const id = newContainerId();

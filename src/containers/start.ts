@@ -11,7 +11,7 @@
 import { both } from "../base/both.ts";
 import { CriError, during } from "../base/errors.ts";
 import type { ContainerId } from "../base/id.ts";
-import type { KeyedLock } from "../base/keyed_lock.ts";
+import { type KeyedLock, waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import { Operation } from "../base/operation.ts";
 import { settled } from "../base/settled.ts";
@@ -21,7 +21,13 @@ import type { LogService } from "../logs/service.ts";
 import { inContext } from "../oci/selinux.ts";
 import { type Container, containerLabel, type ContainerStore } from "../state/containers.ts";
 import { stdioDir } from "../state/folders.ts";
-import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
+import {
+  assertReady,
+  podName,
+  type PodStarts,
+  type Sandbox,
+  type SandboxStore,
+} from "../state/sandboxes.ts";
 import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
 import { writeCheckpoint } from "./checkpoints.ts";
@@ -39,6 +45,7 @@ export interface StartDeps extends RuntimeStateDeps, SelinuxDeps {
   readonly containerd: Pick<Containerd, "tasks" | "snapshots">;
   readonly containers: ContainerStore;
   readonly sandboxes: SandboxStore;
+  readonly podStarts: PodStarts;
   readonly logs: Pick<LogService, "open" | "attached" | "close">;
   readonly containerLocks: KeyedLock<ContainerId>;
   readonly rootfsMounts: RootfsMounts;
@@ -47,7 +54,7 @@ export interface StartDeps extends RuntimeStateDeps, SelinuxDeps {
 }
 
 /**
- * Starts a created container.
+ * Starts a created container, once its pod's own process has started.
  *
  * @throws CriError notFound, failedPrecondition when it is not in the state Created or its pod is
  *   not ready, and what the steps throw
@@ -60,7 +67,9 @@ export async function startContainer(
   const { id } = deps.containers.get(idOrPrefix);
   await deps.containerLocks.run(id, signal, async () => {
     const container = deps.containers.get(id);
-    const pod = deps.sandboxes.get(container.metadata.sandboxId);
+    const { sandboxId } = container.metadata;
+    await waitFor(deps.podStarts.get(sandboxId) ?? Promise.resolve(), signal);
+    const pod = deps.sandboxes.get(sandboxId);
     const what = `start container ${containerLabel(container)} (${id}) of pod ${podName(pod)}`;
     check(container, { pod, what });
     const op = new Operation(what, signal);
@@ -74,9 +83,7 @@ function check(container: Container, { pod, what }: { pod: Sandbox; what: string
       remedy: "only a created container can be started",
     });
   }
-  if (pod.state.kind !== "ready") {
-    throw new CriError("failedPrecondition", `Cannot ${what}: the pod is not ready`);
-  }
+  assertReady(pod, what);
 }
 
 async function start(

@@ -10,7 +10,7 @@ import { waitFor } from "../base/keyed_lock.ts";
 import { logger } from "../base/log.ts";
 import { onSessionEvent, type SessionRemote, type SocketPair } from "../containers/streams.ts";
 import type { PortForwardRequest, PortForwardResponse } from "../gen/cri/v1/api.ts";
-import { podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
+import { assertReady, podName, type Sandbox, type SandboxStore } from "../state/sandboxes.ts";
 
 const log = logger("pods");
 
@@ -37,7 +37,7 @@ export async function portForward(
   signal: AbortSignal,
 ): Promise<PortForwardResponse> {
   const pod = deps.sandboxes.get(podSandboxId);
-  checkReady(pod);
+  assertReady(pod, `forward ports of pod ${podName(pod)} (${pod.id})`);
   const sessionId = newId();
   const given = Promise.withResolvers<string>();
   const handed: Handed = new Map();
@@ -59,12 +59,6 @@ export async function portForward(
   return { url: await waitFor(given.promise, signal) };
 }
 
-function checkReady(pod: Sandbox): void {
-  if (pod.state.kind === "ready") return;
-  const problem = `Cannot forward ports of pod ${podName(pod)} (${pod.id}): it is not ready`;
-  throw new CriError("failedPrecondition", problem);
-}
-
 /** Names of the sockets of each connection that is open. */
 type Handed = Map<number, string[]>;
 
@@ -82,7 +76,7 @@ async function connect(
   try {
     const pod = deps.sandboxes.find(id);
     if (pod === undefined) throw new CriError("failedPrecondition", "The pod is gone");
-    checkReady(pod);
+    assertReady(pod, `forward ports of pod ${podName(pod)} (${pod.id})`);
     const sockets = deps.linux.socketsIn(metadata.netnsPath);
     handed.set(connection.connectionId, namesOf(deps, sockets));
     // From here on they are the other compartment's: closed by both, a number would be closed that

@@ -48,15 +48,6 @@ export async function recordPod(
   deps.sandboxes.update(id, { createdAtNs: record.createdAtNs });
 }
 
-/** Writes the addresses that the network gave into the record, so that a restart knows them. */
-export async function recordAddresses(
-  deps: RecordDeps,
-  metadata: SandboxMetadata,
-  signal: AbortSignal,
-): Promise<void> {
-  if (metadata.netnsPath !== "") await writeMetadata(deps, metadata, signal);
-}
-
 /** Writes changed metadata into the record. */
 export async function writeMetadata(
   deps: MetadataDeps,

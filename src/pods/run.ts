@@ -5,9 +5,10 @@
  *   2a  record the pod in containerd                    undo: delete the record; from here on recovery
  *                                                       can undo everything below after a crash
  *     ┌ 2b pin the network namespace, 3 CNI ADD         undo: CNI DEL, unpin
+ *     │    record the addresses
  *     └ 2c snapshot, files, shared memory, task         undo: end the task, remove the rest
- *   2d  start the task, record the addresses
- *   ·   publish: nothing that can fail comes after
+ *   ·   publish: nothing that can fail the call comes after
+ *   2d  start the task, which only the start of a container waits for
  *
  * The network namespace of a pod with a user namespace has to belong to that one, so the runtime
  * makes both: there the branch of 2b and 3 comes after the task is created.
@@ -36,13 +37,15 @@ import { type Runtime, runtimeFor } from "../state/settings.ts";
 import { type FilesDeps, makePodFiles, removePodFiles } from "./files.ts";
 import { hasOwnNetwork } from "./namespaces.ts";
 import { attachNetwork, detachNetwork, type NetworkDeps } from "./network.ts";
-import { deleteRecord, recordAddresses, type RecordDeps, recordPod } from "./record.ts";
+import { deleteRecord, type RecordDeps, recordPod, writeMetadata } from "./record.ts";
+import { type StartDeps, startEnded, startSandbox } from "./start.ts";
 import { createSandboxTask, prepareSandboxSnapshot, type TaskDeps } from "./task.ts";
 
 const log = logger("pods");
 
 type StepDeps =
   & RecordDeps
+  & StartDeps
   & TaskDeps
   & FilesDeps
   & NetworkDeps
@@ -75,7 +78,12 @@ export function runPodSandbox(
   const fingerprint = RunPodSandboxRequest.encode(request).finish().toBase64();
   return deps.podFlights.join({ name, request: fingerprint, signal }, (signal) => {
     const operation = new Operation(`run pod ${podName(pod)} (${pod.id})`, signal);
-    const result = deps.podLocks.run(pod.id, signal, () => run(deps, operation, pod));
+    const { promise: result, resolve, reject } = Promise.withResolvers<SandboxId>();
+    deps.podLocks.run(pod.id, signal, async () => {
+      resolve(await run(deps, operation, pod));
+      // Other verbs find a pod that has started.
+      await startEnded(deps, pod.id);
+    }).catch(reject);
     return { operation, result };
   });
 }
@@ -132,7 +140,7 @@ async function run(deps: RunDeps, op: Operation, asked: Sandbox): Promise<Sandbo
       (signal) => deleteRecord(deps, id, signal),
     );
     const ownsUsers = podNamespaces(pod.metadata.config).user;
-    const [early, taskPid] = await both(
+    const [early, pid] = await both(
       op.signal,
       async (signal) => ownsUsers ? undefined : await connect(deps, op, { pod, signal }),
       async (signal) => {
@@ -151,15 +159,10 @@ async function run(deps: RunDeps, op: Operation, asked: Sandbox): Promise<Sandbo
         );
       },
     );
-    const metadata = early ?? await connect(deps, op, { pod, signal: op.signal, taskPid });
-    const [pid] = await op.step("start the sandbox's task", () =>
-      both(
-        op.signal,
-        () => deps.containerd.tasks.start(id),
-        (signal) => recordAddresses(deps, metadata, signal),
-      ));
+    const metadata = early ?? await connect(deps, op, { pod, signal: op.signal, taskPid: pid });
     op.undo.keep();
     deps.sandboxes.update(id, { metadata, state: { kind: "ready", pid } });
+    startSandbox(deps, pod);
     log.info("Pod {pod} is ready", { pod: podName(pod), sandboxId: id, ips: metadata.ips });
     return id;
   } catch (error) {
@@ -196,7 +199,9 @@ async function connect(
     () => attachNetwork(deps, metadata, signal),
     (signal) => detachNetwork(deps, metadata, signal),
   );
-  return { ...metadata, ips: result.ips, cniResult: toGoCniResult(result) };
+  const connected = { ...metadata, ips: result.ips, cniResult: toGoCniResult(result) };
+  await op.step("record the addresses", () => writeMetadata(deps, connected, signal));
+  return connected;
 }
 
 async function prepare(

@@ -2,7 +2,6 @@
  * UpdatePodSandboxResources: what a pod's containers may use in all. The pod's cgroup is the
  * kubelet's, which has changed it before it calls; here the record learns of it.
  */
-import { CriError } from "../base/errors.ts";
 import type { SandboxId } from "../base/id.ts";
 import type { KeyedLock } from "../base/keyed_lock.ts";
 import type { LinuxContainerResources, LinuxPodSandboxConfig } from "../gen/cri/v1/api.ts";
@@ -10,7 +9,7 @@ import type { HostFacts } from "../oci/input.ts";
 import { toLinuxResources } from "../oci/resources.ts";
 import { mergeResources } from "../oci/update.ts";
 import type { SandboxMetadata } from "../state/metadata.ts";
-import { podName, type SandboxStore } from "../state/sandboxes.ts";
+import { assertReady, podName, type SandboxStore } from "../state/sandboxes.ts";
 import { type MetadataDeps, writeMetadata } from "./record.ts";
 
 export interface UpdateDeps extends MetadataDeps {
@@ -38,12 +37,7 @@ export async function updatePodSandboxResources(
   const { id } = deps.sandboxes.get(idOrPrefix);
   await deps.podLocks.run(id, signal, async () => {
     const pod = deps.sandboxes.get(id);
-    if (pod.state.kind !== "ready") {
-      throw new CriError(
-        "failedPrecondition",
-        `Cannot update the resources of pod ${podName(pod)} (${id}): it is not ready`,
-      );
-    }
+    assertReady(pod, `update the resources of pod ${podName(pod)} (${id})`);
     const metadata = withResources(pod.metadata, change);
     const { resources, overhead } = metadata.config.linux ?? {};
     // Only to see whether they can be.

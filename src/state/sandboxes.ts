@@ -1,4 +1,5 @@
 /** Pod sandboxes in memory. */
+import { CriError } from "../base/errors.ts";
 import type { SandboxId } from "../base/id.ts";
 import type { SandboxMetadata } from "./metadata.ts";
 import type { SandboxState } from "./status.ts";
@@ -21,6 +22,19 @@ export class SandboxStore extends RecordStore<SandboxId, Sandbox> {
   constructor() {
     super("pod sandbox");
   }
+}
+
+/**
+ * Starts of pods' own processes that are under way. A pod is ready before: its namespaces, cgroup and
+ * network are there. Its containers start after it. These promises don't fail, the pod is not ready then.
+ */
+export type PodStarts = Map<SandboxId, Promise<void>>;
+
+/** @throws CriError failedPrecondition for a pod that isn't ready, with why where it is known */
+export function assertReady({ state }: Pick<Sandbox, "state">, what: string): void {
+  if (state.kind === "ready") return;
+  const why = state.kind === "notReady" && state.reason !== undefined ? `: ${state.reason}` : "";
+  throw new CriError("failedPrecondition", `Cannot ${what}: the pod is not ready${why}`);
 }
 
 /** "namespace/name", as people and logs call a pod. */

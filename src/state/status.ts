@@ -13,8 +13,13 @@
 export type SandboxState =
   | { readonly kind: "pending" }
   | { readonly kind: "ready"; readonly pid: number }
-  /** `released`: its network, namespace and task are known to be gone, so Stop has nothing to do. */
-  | { readonly kind: "notReady"; readonly released: boolean };
+  | {
+    readonly kind: "notReady";
+    /** Its network, namespace and task are known to be gone, so Stop has nothing to do. */
+    readonly released: boolean;
+    /** What became of its own process, where somebody will ask. */
+    readonly reason?: string;
+  };
 
 /**
  *     created ──▶ running ──▶ exited

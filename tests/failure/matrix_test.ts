@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { CriError } from "../../src/base/errors.ts";
+import type { SandboxId } from "../../src/base/id.ts";
 import { createContainer } from "../../src/containers/create.ts";
 import { startContainer } from "../../src/containers/start.ts";
 import {
@@ -14,6 +15,8 @@ import {
 } from "../../src/gen/cri/v1/api.ts";
 import { removePodSandbox } from "../../src/pods/remove.ts";
 import { runPodSandbox } from "../../src/pods/run.ts";
+import { startEnded } from "../../src/pods/start.ts";
+import { assertReady } from "../../src/state/sandboxes.ts";
 import { eventually } from "../world/delay.ts";
 import { Daemon, type Deps, type Disturbance, Node, type Point } from "./node.ts";
 
@@ -49,6 +52,18 @@ interface Verb {
 
 const never = new AbortController().signal;
 
+/** RunPodSandbox to the end of what it leaves to be done, as the start of a container waits for it. */
+async function runAndStart(
+  deps: Deps,
+  request: RunPodSandboxRequest,
+  signal: AbortSignal,
+): Promise<SandboxId> {
+  const id = await runPodSandbox(deps, request, signal);
+  await startEnded(deps, id);
+  assertReady(deps.sandboxes.get(id), "go on");
+  return id;
+}
+
 function createRequest(podSandboxId: string): CreateContainerRequest {
   return CreateContainerRequest.fromPartial({
     podSandboxId,
@@ -68,23 +83,23 @@ function createRequest(podSandboxId: string): CreateContainerRequest {
 const VERBS: Verb[] = [
   {
     name: "RunPodSandbox",
-    prepare: (deps) => Promise.resolve((signal) => runPodSandbox(deps, RUN, signal)),
+    prepare: (deps) => Promise.resolve((signal) => runAndStart(deps, RUN, signal)),
   },
   {
     name: "RunPodSandbox in a user namespace",
-    prepare: (deps) => Promise.resolve((signal) => runPodSandbox(deps, RUN_WITH_USERS, signal)),
+    prepare: (deps) => Promise.resolve((signal) => runAndStart(deps, RUN_WITH_USERS, signal)),
   },
   {
     name: "CreateContainer",
     prepare: async (deps) => {
-      const pod = await runPodSandbox(deps, RUN, never);
+      const pod = await runAndStart(deps, RUN, never);
       return (signal) => createContainer(deps, createRequest(pod), signal);
     },
   },
   {
     name: "StartContainer",
     prepare: async (deps) => {
-      const pod = await runPodSandbox(deps, RUN, never);
+      const pod = await runAndStart(deps, RUN, never);
       const container = await createContainer(deps, createRequest(pod), never);
       return (signal) => startContainer(deps, container, signal);
     },
@@ -163,7 +178,13 @@ for (const verb of VERBS) {
         using _ = node;
         assert.ok(error instanceof CriError, "the caller is told");
         assert.deepEqual(error.leftovers, []);
-        if (verb.name.startsWith("RunPodSandbox")) assert.deepEqual(node.leftovers(), []);
+        if (name === "tasks.start" && verb.name.startsWith("RunPodSandbox")) {
+          // The caller was told already that there is a pod.
+          for (const { state } of daemon.deps.sandboxes.values()) {
+            assert.equal(state.kind, "notReady");
+          }
+          assert.match(error.message, /the pod is not ready: .*broken by the test/);
+        } else if (verb.name.startsWith("RunPodSandbox")) assert.deepEqual(node.leftovers(), []);
         await assertNothingLeft(node, daemon);
       });
 

@@ -160,6 +160,7 @@ export class Daemon {
       sampler: { oomKills: () => undefined },
       podFlights: new Flights<SandboxId>(),
       podLocks: new KeyedLock<SandboxId>(),
+      podStarts: new Map(),
       containerFlights: new Flights<ContainerId>(),
       containerLocks: new KeyedLock<ContainerId>(),
       taskDeletions: new Map(),
