@@ -16,13 +16,11 @@ import {
   INITIAL_WINDOW,
   MAX_STREAM_ID,
   MAX_WINDOW,
-  pongFrame,
   PREFACE,
   protocolError,
   SETTING,
   SETTINGS_ACK,
   settingsFrame,
-  sizeError,
   uint31At,
   uint32In,
   widened,
@@ -32,6 +30,7 @@ import { readFrames } from "./frame_reader.ts";
 import { type HeaderBlock, HeaderBlocks } from "./header_blocks.ts";
 import { Outbox, type Wire } from "./outbox.ts";
 import { PeerSettings } from "./peer_settings.ts";
+import { Pongs } from "./pongs.ts";
 import { ReceiveWindow } from "./receive_window.ts";
 import { Stream, type StreamHost, type StreamListener } from "./stream.ts";
 
@@ -53,8 +52,6 @@ export interface ConnectionOptions {
   onEnd(reason: string): void;
 }
 
-const PING_BYTES = 8;
-
 /** Room on a connection, as room of streams. */
 const STREAMS_AT_ONCE = 4;
 
@@ -70,6 +67,7 @@ export class Connection {
   readonly #host: StreamHost;
   readonly #receiveWindow: ReceiveWindow;
   readonly #theirs = new PeerSettings();
+  readonly #pongs = new Pongs((frame) => this.#outbox.frame(frame));
   #lastTheirs = 0;
   #nextOurs = 1;
   #isReady = false;
@@ -240,8 +238,7 @@ export class Connection {
 
   #onPing({ flags, payload, streamId }: Frame): void {
     if (streamId !== 0) throw protocolError("PING of a stream");
-    if (payload.length !== PING_BYTES) throw sizeError("PING");
-    if ((flags & FLAG.ack) === 0) this.#outbox.frame(pongFrame(payload));
+    if ((flags & FLAG.ack) === 0) this.#pongs.answer(payload);
   }
 
   #onWindowUpdate(frame: Frame): void {
@@ -291,6 +288,7 @@ export class Connection {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#isDraining = true;
+    this.#pongs.stop();
     this.#outbox.fail();
     this.#wire.close();
     for (const stream of [...this.#streams.values()]) stream.onBroken(reason);

@@ -4,14 +4,14 @@
  *   1   check the request, reserve the name             undo: release the name
  *   2a  record the pod in containerd                    undo: delete the record; from here on recovery
  *                                                       can undo everything below after a crash
- *     ┌ 2b pin the network namespace, 3 CNI ADD         undo: CNI DEL, unpin
- *     │    record the addresses
- *     └ 2c snapshot, files, shared memory, task         undo: end the task, remove the rest
+ *     ┌ 2b snapshot, files, shared memory, task         undo: end the task, remove the rest
+ *     └ 2c pin the network namespace, 3 CNI ADD         undo: CNI DEL, unpin
+ *          record the addresses
  *   ·   publish: nothing that can fail the call comes after
  *   2d  start the task, which only the start of a container waits for
  *
  * The network namespace of a pod with a user namespace has to belong to that one, so the runtime
- * makes both: there the branch of 2b and 3 comes after the task is created.
+ * makes both: there the branch of 2c and 3 comes after the task is created.
  */
 import { both } from "../base/both.ts";
 import { CriError, during } from "../base/errors.ts";
@@ -140,9 +140,8 @@ async function run(deps: RunDeps, op: Operation, asked: Sandbox): Promise<Sandbo
       (signal) => deleteRecord(deps, id, signal),
     );
     const ownsUsers = podNamespaces(pod.metadata.config).user;
-    const [early, pid] = await both(
+    const [pid, early] = await both(
       op.signal,
-      async (signal) => ownsUsers ? undefined : await connect(deps, op, { pod, signal }),
       async (signal) => {
         const rootfs = await op.step(
           "prepare the snapshot and files",
@@ -158,6 +157,7 @@ async function run(deps: RunDeps, op: Operation, asked: Sandbox): Promise<Sandbo
           },
         );
       },
+      async (signal) => ownsUsers ? undefined : await connect(deps, op, { pod, signal }),
     );
     const metadata = early ?? await connect(deps, op, { pod, signal: op.signal, taskPid: pid });
     op.undo.keep();
@@ -175,7 +175,7 @@ function labelled(deps: RunDeps, { metadata, ...pod }: Sandbox): Sandbox {
 }
 
 /**
- * Branch 2b and 3: the pinned namespace and CNI's work in it. A namespace that the runtime made is
+ * Branch 2c and 3: the pinned namespace and CNI's work in it. A namespace that the runtime made is
  * that of the task.
  */
 async function connect(

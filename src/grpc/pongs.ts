@@ -1,0 +1,45 @@
+/**
+ * The answers to PINGs (RFC 9113, section 6.7). Ends made with grpc-go ping after almost every message
+ * to learn how much the connection holds, and none again before the answer: each would wake up both
+ * sides once more. So an answer waits for a moment, and two go at once.
+ */
+import { type Frame, pongFrame, sizeError } from "./frames.ts";
+
+const PING_BYTES = 8;
+
+/** Far below what anybody takes for a connection that has died. */
+const WAIT_MS = 100;
+
+export class Pongs {
+  readonly #send: (frame: Frame) => void;
+  #waiting: Frame | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(send: (frame: Frame) => void) {
+    this.#send = send;
+  }
+
+  /** @throws Http2Error for a PING of a wrong size */
+  answer(payload: Uint8Array): void {
+    if (payload.length !== PING_BYTES) throw sizeError("PING");
+    const pong = pongFrame(payload.slice());
+    if (this.#waiting === undefined) {
+      this.#waiting = pong;
+      this.#timer = setTimeout(() => this.#sendWaiting(), WAIT_MS);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#sendWaiting();
+    this.#send(pong);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #sendWaiting(): void {
+    const pong = this.#waiting;
+    this.#waiting = undefined;
+    if (pong !== undefined) this.#send(pong);
+  }
+}

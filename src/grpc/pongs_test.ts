@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { eventually } from "../../tests/world/delay.ts";
+import { FLAG, FRAME, type Frame } from "./frames.ts";
+import { Pongs } from "./pongs.ts";
+
+const ping = (value: number) => new Uint8Array(8).fill(value);
+const values = (sent: readonly Frame[]) => sent.map(({ payload }) => payload[0]);
+
+Deno.test("Pongs answer a PING a little later, with what it had then", async () => {
+  const sent: Frame[] = [];
+  const pongs = new Pongs((frame) => sent.push(frame));
+  const payload = ping(1);
+  pongs.answer(payload);
+  payload.fill(9);
+  assert.deepEqual(sent, []);
+  await eventually("the answer", () => sent.length > 0);
+  assert.deepEqual(sent, [{ type: FRAME.ping, flags: FLAG.ack, streamId: 0, payload: ping(1) }]);
+});
+
+Deno.test("Pongs answer at once when a second PING comes, in their order", () => {
+  const sent: Frame[] = [];
+  const pongs = new Pongs((frame) => sent.push(frame));
+  pongs.answer(ping(1));
+  pongs.answer(ping(2));
+  assert.deepEqual(values(sent), [1, 2]);
+  pongs.answer(ping(3));
+  assert.deepEqual(values(sent), [1, 2]);
+  pongs.stop();
+});
+
+Deno.test("Pongs refuse a PING of another size", () => {
+  const pongs = new Pongs(() => assert.fail("nothing is to be sent"));
+  assert.throws(() => pongs.answer(new Uint8Array(7)), /PING/);
+});
