@@ -8,9 +8,24 @@ const PASSABLE = 0o711;
  * begin in it. That the ids in its path are hard to guess protects nothing: the kernel shows them.
  */
 export async function makePrivateFolder(path: string, group: number | undefined): Promise<void> {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: PASSABLE });
-  await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+  try {
+    await makeFolder(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // The first one on the node.
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    await Deno.mkdir(parent, { recursive: true, mode: PASSABLE });
+    await makeFolder(path);
+  }
   if (group === undefined) return;
   await Deno.chown(path, 0, group);
   await Deno.chmod(path, 0o710);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
 }

@@ -34,7 +34,7 @@ const EXIT_TIMEOUT_MS = 60_000;
 export interface ExitedDeps extends OomDeps {
   readonly containerd: Pick<Containerd, "tasks">;
   readonly containers: ContainerStore;
-  readonly logs: Pick<LogService, "drained" | "close">;
+  readonly logs: Pick<LogService, "drained">;
   readonly containerLocks: KeyedLock<ContainerId>;
   readonly taskDeletions: TaskDeletions;
   readonly settings: Settings;
@@ -99,14 +99,17 @@ async function deleteEndedTask(
 async function drainLog(deps: ExitedDeps, container: Container): Promise<void> {
   const { id } = container;
   try {
-    const drained = await deps.logs.drained({ containerId: id, timeoutMs: DRAIN_TIMEOUT_MS });
+    const drained = await deps.logs.drained({
+      containerId: id,
+      timeoutMs: DRAIN_TIMEOUT_MS,
+      close: true,
+    });
     if (!drained.complete) {
       log.warn("Container {container} left processes that hold its output open", {
         container: containerLabel(container),
         containerId: id,
       });
     }
-    await deps.logs.close({ containerId: id });
   } catch (error) {
     log.error("Cannot complete the log of container {container}: {error}", {
       container: containerLabel(container),

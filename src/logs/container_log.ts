@@ -1,5 +1,4 @@
 /** The streams of one container and their log file. */
-import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import type { StreamName } from "./format.ts";
 import type { LogCounters } from "./counters.ts";
@@ -9,7 +8,7 @@ import { locateLog } from "./path.ts";
 import { StreamPump, type Workspace } from "./pump.ts";
 import type { LogOptions, StdioPaths } from "./service.ts";
 import { type Tap, type TappedStreams, Taps } from "./tap.ts";
-import { makeStdio, openStream, stdioPaths } from "./stdio.ts";
+import { makeStdio, openStream, removeStdio, stdioPaths } from "./stdio.ts";
 
 /** A disk that hangs holds a log's last write back; the container's removal goes on without it. */
 const STOP_TIMEOUT_MS = 5_000;
@@ -54,7 +53,7 @@ export class ContainerLog implements TappedStreams {
     const pumps: StreamPump[] = [];
     const taps = new Taps();
     try {
-      const paths = resume ? held ?? stdioPaths(options) : await makeStdio(deps.io, options);
+      const paths = resume ? held ?? stdioPaths(options) : makeStdio(deps.io, options);
       pumps.push(...openPumps(deps, { options, paths, file, taps }));
       tapJournal(deps, { options, pumps, taps });
       if (resume) { for (const pump of pumps) pump.resume(); }
@@ -62,7 +61,7 @@ export class ContainerLog implements TappedStreams {
     } catch (error) {
       for (const pump of pumps) await pump.stop();
       file?.close();
-      if (!resume) await removePath(dir);
+      if (!resume) removeStdio(dir);
       throw error;
     }
   }
@@ -100,7 +99,7 @@ export class ContainerLog implements TappedStreams {
   /** Stops and removes the FIFOs. */
   async close(): Promise<void> {
     await this.stop();
-    await removePath(this.#dir);
+    removeStdio(this.#dir);
   }
 }
 

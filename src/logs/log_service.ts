@@ -1,15 +1,15 @@
 /** The logs of all containers: step 7 of 7, the part that lives in the io compartment. */
 import { dirname, normalize } from "node:path";
 import { CriError, during, invalidArgument } from "../base/errors.ts";
-import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import { ContainerLog, type LogDeps } from "./container_log.ts";
 import { type LogCounters, logCounters } from "./counters.ts";
 import { Journal } from "./journal.ts";
 import { Output } from "./output.ts";
 import { READ_BYTES } from "./pump.ts";
+import { removeStdio } from "./stdio.ts";
 import type { TappedStreams } from "./tap.ts";
-import type { LogOptions, LogService, StdioPaths } from "./service.ts";
+import type { DrainOptions, LogOptions, LogService, StdioPaths } from "./service.ts";
 
 export interface LogServiceOptions {
   readonly io: LinuxIo;
@@ -79,10 +79,12 @@ class Logs implements LogServiceHandle {
   }
 
   async drained(
-    { containerId, timeoutMs }: { containerId: string; timeoutMs: number },
+    { containerId, timeoutMs, close = false }: DrainOptions,
   ): Promise<{ complete: boolean }> {
     const log = await this.#logs.get(containerId);
-    return { complete: log === undefined || await log.drained(timeoutMs) };
+    const complete = log === undefined || await log.drained(timeoutMs);
+    if (close) await this.close({ containerId });
+    return { complete };
   }
 
   async reopen({ containerId }: { containerId: string }): Promise<void> {
@@ -92,7 +94,7 @@ class Logs implements LogServiceHandle {
   async close({ containerId }: { containerId: string }): Promise<void> {
     checkId(containerId);
     const log = this.#logs.get(containerId);
-    if (log === undefined) return await removePath(`${this.#fifoDir}/${containerId}`);
+    if (log === undefined) return removeStdio(`${this.#fifoDir}/${containerId}`);
     try {
       await (await log).close();
     } finally {

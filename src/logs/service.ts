@@ -30,6 +30,13 @@ export interface StdioPaths {
   stderr: string;
 }
 
+export interface DrainOptions {
+  containerId: string;
+  timeoutMs: number;
+  /** Closes it then, complete or not. */
+  close?: boolean;
+}
+
 export interface LogService {
   /**
    * Makes the FIFOs (with `resume`: takes them as they are), opens the log file and the read ends.
@@ -44,7 +51,7 @@ export interface LogService {
    * Waits until all streams are at EOF and everything is written; false after the timeout.
    * An unknown container is complete.
    */
-  drained(o: { containerId: string; timeoutMs: number }): Promise<{ complete: boolean }>;
+  drained(o: DrainOptions): Promise<{ complete: boolean }>;
   /**
    * The kubelet has renamed the file: goes on in a new one.
    *

@@ -1,6 +1,5 @@
 /** The FIFOs of a container, in a folder of their own. */
 import { isKind } from "../base/errors.ts";
-import { removePath } from "../base/gone.ts";
 import type { LinuxIo } from "../linux/linux_io.ts";
 import type { LogOptions, StdioPaths } from "./service.ts";
 
@@ -16,16 +15,28 @@ export function stdioPaths({ dir, stdin, terminal }: LogOptions): StdioPaths {
   };
 }
 
-/** Makes the FIFOs afresh: what a start that failed has left is of no use to anybody. */
-export async function makeStdio(io: LinuxIo, options: LogOptions): Promise<StdioPaths> {
-  await removePath(options.dir);
-  await Deno.mkdir(options.dir, { recursive: true, mode: FOLDER_MODE });
+/**
+ * Makes the FIFOs afresh: what a start that failed has left is of no use to anybody. Here and now: the
+ * folder is in memory, and to ask another thread takes many times as long.
+ */
+export function makeStdio(io: LinuxIo, options: LogOptions): StdioPaths {
+  removeStdio(options.dir);
+  Deno.mkdirSync(options.dir, { recursive: true, mode: FOLDER_MODE });
   const paths = stdioPaths(options);
   // The write end of stdin is opened by the first one that attaches to the container.
   for (const path of Object.values(paths)) {
     if (path !== "") io.makeFifo(path, FIFO_MODE);
   }
   return paths;
+}
+
+/** Removes the folder with its FIFOs; gone is done. */
+export function removeStdio(dir: string): void {
+  try {
+    Deno.removeSync(dir, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** Opens a read end; undefined when the FIFO is gone, and with it the stream. */

@@ -58,8 +58,9 @@ export async function stopLocked(
         deps.containers.ofPod(id).map((container) => killContainer(deps, container.id, signal)),
       ));
     await settled<unknown>([
-      op.step("end the sandbox's task", () => endSandbox(deps, id, signal)),
+      // What takes longest goes first.
       op.step("detach the network", () => release(deps, pod, signal)),
+      op.step("end the sandbox's task", () => endSandbox(deps, id, signal)),
     ]);
   } catch (error) {
     throw during(`Cannot ${op.what}`, error);

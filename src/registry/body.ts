@@ -25,7 +25,7 @@ export interface Answer {
 export async function* chunksOf(answer: Answer, timing: Timing): AsyncGenerator<Uint8Array> {
   if (answer.body === null) return;
   const { signal } = answer.abort;
-  const reader = readerOf(answer.body);
+  const reader = readerOf(answer.body, chunkBytes(answer.headers));
   const cancel = () => void reader.cancel().catch(() => {});
   // fetch() hears its signal no longer once its Response is collected, which nothing keeps.
   signal.addEventListener("abort", cancel, { once: true });
@@ -50,8 +50,14 @@ export async function* chunksOf(answer: Answer, timing: Timing): AsyncGenerator<
   }
 }
 
+/** No more than there is to come: a hundred small layers would take megabytes for nothing. */
+function chunkBytes(headers: Headers): number {
+  const length = Number(headers.get("content-length"));
+  return length > 0 ? Math.min(length, CHUNK_BYTES) : CHUNK_BYTES;
+}
+
 /** Few large chunks, where the body can be read so: fetch()'s can, and costs half as much then. */
-function readerOf(body: ReadableStream<Uint8Array>): {
+function readerOf(body: ReadableStream<Uint8Array>, chunkBytes: number): {
   read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
   cancel(): Promise<void>;
 } {
@@ -63,7 +69,7 @@ function readerOf(body: ReadableStream<Uint8Array>): {
   }
   return {
     read: async () => {
-      const { done, value } = await reader.read(new Uint8Array(CHUNK_BYTES));
+      const { done, value } = await reader.read(new Uint8Array(chunkBytes));
       return done || value === undefined ? { done: true } : { done, value };
     },
     cancel: () => reader.cancel(),

@@ -283,7 +283,10 @@ function logsOf({ stdio }: Node): Deps["logs"] {
       return Promise.resolve({ stdin: "", stdout: `${dir}/stdout`, stderr: `${dir}/stderr` });
     },
     attached: () => Promise.resolve(),
-    drained: () => Promise.resolve({ complete: true }),
+    drained: ({ containerId, close }) => {
+      if (close) stdio.delete(containerId);
+      return Promise.resolve({ complete: true });
+    },
     close: ({ containerId }) => Promise.resolve(void stdio.delete(containerId)),
   };
 }

@@ -1,7 +1,7 @@
 /** The log service in memory: which containers' streams are open, and how far each has come. */
 import { CriError } from "../../src/base/errors.ts";
 import { type LogCounters, logCounters } from "../../src/logs/counters.ts";
-import type { LogOptions, LogService, StdioPaths } from "../../src/logs/service.ts";
+import type { DrainOptions, LogOptions, LogService, StdioPaths } from "../../src/logs/service.ts";
 import { stdioPaths } from "../../src/logs/stdio.ts";
 
 export interface FakeStreams {
@@ -45,8 +45,11 @@ export class FakeLogs implements LogService {
     });
   }
 
-  drained({ containerId }: { containerId: string }): Promise<{ complete: boolean }> {
-    return this.#call("drained", () => ({ complete: !this.heldOpen.has(containerId) }));
+  drained({ containerId, close }: DrainOptions): Promise<{ complete: boolean }> {
+    return this.#call("drained", () => {
+      if (close) this.streams.delete(containerId);
+      return { complete: !this.heldOpen.has(containerId) };
+    });
   }
 
   reopen({ containerId }: { containerId: string }): Promise<void> {
