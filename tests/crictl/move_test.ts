@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { PAUSE_IMAGE_NAME } from "../../src/images/pause_name.ts";
 import { type RunningContainerd, startContainerd } from "../world/containerd.ts";
+import { counted, COUNTER } from "../world/counter.ts";
 import { type Crictl, crictlOf } from "../world/crictl.ts";
 import { type Daemon, startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
@@ -132,8 +133,6 @@ class MovingNode implements AsyncDisposable {
   }
 }
 
-const COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
-
 /** A pod with a container in each state that there is, made by one of the two. */
 async function makePods(node: MovingNode, crictl: Crictl) {
   const { daemon } = node;
@@ -146,7 +145,7 @@ async function makePods(node: MovingNode, crictl: Crictl) {
     const container = containerConfig("main", image, { command, labels: { part: "main" } });
     return { pod, container: await pods.create(pod, { pod: podConfig(daemon, name), container }) };
   };
-  const counting = await make("counting", ["sh", "-c", COUNT]);
+  const counting = await make("counting", COUNTER);
   const exited = await make("exited", ["sh", "-c", "exit 7"]);
   const created = await make("created", ["sleep", "1000"]);
   for (const { container } of [counting, exited]) await crictl("start", container);
@@ -177,27 +176,19 @@ async function seenBy(crictl: Crictl) {
   return { pods, statuses };
 }
 
-/** How many lines a log of counted lines has; that none is lost and none comes twice. */
-async function counted(path: string): Promise<number> {
-  const lines = (await Deno.readTextFile(path)).trimEnd().split("\n");
-  const numbers = lines.map((line) => Number(line.split(" ").at(-1)));
-  assert.deepEqual(numbers, numbers.map((_, index) => index + 1));
-  return numbers.length;
-}
-
 /** Takes over what the other has made: uses all of it, then removes it without a trace. */
 async function takeOver(
   node: MovingNode,
   crictl: Crictl,
   { counting, created, exited }: Awaited<ReturnType<typeof makePods>>,
 ): Promise<void> {
-  const log = `${node.daemon.logDir}/counting/main.log`;
-  const atStart = await counted(log);
-  await eventually("the log to go on", async () => await counted(log) > atStart + 20);
+  const lines = () => counted(node.daemon, "counting");
+  const atStart = await lines();
+  await eventually("the log to go on", async () => await lines() > atStart + 20);
   await crictl("exec", "--sync", counting.container, "echo", "works");
   await crictl("start", created.container);
   await crictl("stop", "--timeout", "0", counting.container);
-  await counted(log);
+  await lines();
   const { status } = await crictl.json("inspect", counting.container);
   assert.deepEqual([status.state, status.exitCode], ["CONTAINER_EXITED", 137]);
   await crictl("rm", exited.container);

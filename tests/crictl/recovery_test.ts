@@ -1,5 +1,6 @@
 /** The daemon killed, stopped and started again, and containerd under it: pods live on. */
 import assert from "node:assert/strict";
+import { counted, COUNTER } from "../world/counter.ts";
 import { crictlOf } from "../world/crictl.ts";
 import { type Daemon, startDaemon } from "../world/daemon.ts";
 import { eventually } from "../world/delay.ts";
@@ -47,20 +48,11 @@ async function podsOn(daemon: Daemon) {
   };
 }
 
-const COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
-
-/** The numbers in a log, and that none is lost and none repeated. */
-function assertCounts(log: string): number {
-  const numbers = log.trimEnd().split("\n").map((line) => Number(line.split(" ").at(-1)));
-  assert.deepEqual(numbers, numbers.map((_, index) => index + 1));
-  return numbers.length;
-}
-
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
   Deno.test(`pods outlive a daemon ended by ${signal}: addresses, logs and what exited meanwhile`, async () => {
     await using daemon = await startDaemon();
     const { crictl, run, seen, cleanUp } = await podsOn(daemon);
-    const counting = await run("counting", ["sh", "-c", COUNT]);
+    const counting = await run("counting", COUNTER);
     const exiting = await run("exiting", [
       "sh",
       "-c",
@@ -93,12 +85,9 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     assert.deepEqual(after.addresses, before.addresses);
     assert.deepEqual(after.containers.filter(running), before.containers.filter(running));
 
-    const log = `${daemon.logDir}/counting/main.log`;
-    const atStart = assertCounts(await Deno.readTextFile(log));
-    await eventually(
-      "the log to go on",
-      async () => assertCounts(await Deno.readTextFile(log)) > atStart + 20,
-    );
+    const lines = () => counted(daemon, "counting", { kills: signal === "SIGKILL" ? 1 : 0 });
+    const atStart = await lines();
+    await eventually("the log to go on", async () => await lines() > atStart + 20);
     await crictl("stop", "--timeout", "0", counting.container);
     await cleanUp();
   });
@@ -144,7 +133,7 @@ Deno.test("a containerd that restarts is waited for, told of in Status, and its 
   try {
     await using daemon = await startDaemon({ containerd: containerd.address });
     const { crictl, run, seen, cleanUp } = await podsOn(daemon);
-    const { container } = await run("through", ["sh", "-c", COUNT]);
+    const { container } = await run("through", COUNTER);
     const before = await seen();
     await containerd.stop("SIGKILL");
     const down = await eventually("NotReady", async () => {
@@ -159,7 +148,7 @@ Deno.test("a containerd that restarts is waited for, told of in Status, and its 
     );
     assert.deepEqual(await seen(), before);
     await crictl("stop", "--timeout", "0", container);
-    assertCounts(await Deno.readTextFile(`${daemon.logDir}/through/main.log`));
+    await counted(daemon, "through");
     const { status } = await crictl.json("inspect", container);
     assert.deepEqual([status.state, status.exitCode], ["CONTAINER_EXITED", 137]);
     await run("after", ["sleep", "1000"]);
