@@ -62,8 +62,7 @@ export class UnixClient implements Disposable {
     onCall: (call: ClientCall) => void = () => {},
   ): Promise<void> {
     let client = await this.#connected();
-    // Servers say how many calls they take at once (RFC 9113, section 5.1.2).
-    while (!client.isOpen) client = await this.#turn(signal);
+    while (!client.isOpen) client = await this.#next(client, signal);
     const ended = Promise.withResolvers<Status>();
     const call = client.call({ path, timeoutMs, metadata }, { ...sink, end: ended.resolve });
     onCall(call);
@@ -84,8 +83,19 @@ export class UnixClient implements Disposable {
     client?.then((one) => one.close("the client was closed"), () => {});
   }
 
-  /** The connection, when a call on it has ended or it is another one. */
-  async #turn(signal: AbortSignal | undefined): Promise<GrpcClient> {
+  /** Waits for another connection than one that took no call, or for a call on it to end. */
+  async #next(client: GrpcClient, signal: AbortSignal | undefined): Promise<GrpcClient> {
+    // Servers say how many calls they take at once (RFC 9113, section 5.1.2).
+    if (!client.isOver) await this.#turn(signal);
+    // It ended between its greeting and this call: nobody would wake us up.
+    const next = await this.#connected();
+    if (!next.isOver) return next;
+    const problem = `${this.#path}: the other side takes no calls on its connections`;
+    throw new StatusError(CODE.unavailable, problem);
+  }
+
+  /** Waits until a call has ended, or the connection has. */
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.add(resolve);
     try {
@@ -95,7 +105,6 @@ export class UnixClient implements Disposable {
       if (!this.#waiting.delete(resolve)) this.#wake(1);
       throw error;
     }
-    return await this.#connected();
   }
 
   #wake(count: number): void {

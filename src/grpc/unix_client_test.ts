@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { goawayFrame, settingsFrame } from "./frames.ts";
+import { Outbox } from "./outbox.ts";
 import { GrpcServer } from "./server.ts";
 import type { ServerCall } from "./server_call.ts";
 import { UnixClient } from "./unix_client.ts";
@@ -72,3 +74,26 @@ Deno.test("UnixClient gives the turn of a call that isn't wanted any more to ano
   server.answerAll();
   assert.deepEqual(await wanted, new Uint8Array([1]));
 });
+
+for (const goesAway of [false, true]) {
+  const how = goesAway ? "says that it goes away" : "is gone";
+  Deno.test(`UnixClient fails when a server greets and ${how}`, async () => {
+    const dir = await Deno.makeTempDir({ prefix: "grpc-" });
+    const listener = Deno.listen({ transport: "unix", path: `${dir}/socket` });
+    const greeting = (async () => {
+      for await (const connection of listener) {
+        const outbox = new Outbox(connection, { room: () => {}, failed: () => {} });
+        outbox.frame(settingsFrame({}));
+        if (goesAway) outbox.frame(goawayFrame(0, 0, "it stops"));
+        await outbox.flushed();
+        if (!goesAway) connection.close();
+      }
+    })();
+    using client = new UnixClient(`${dir}/socket`, { maxMessageBytes: 1_000 });
+    const call = () => client.unary({ path: PATH, message: new Uint8Array([1]) });
+    await Promise.all([call(), call(), call()].map((it) => assert.rejects(it, { code: 14 })));
+    listener.close();
+    await greeting;
+    await Deno.remove(dir, { recursive: true });
+  });
+}
