@@ -1,9 +1,10 @@
-/** The four compartments together: started at once, wired, started again when one goes down. */
+/** The four compartments together: the server first, wired, started again when one goes down. */
 import type { FailPoint } from "../base/fail_point.ts";
 import { logger } from "../base/log.ts";
 import { type CompartmentName, COMPARTMENTS, type LogSettings } from "../compartments/start.ts";
 import type { Config } from "../config/table.ts";
 import { pause } from "../base/pause.ts";
+import { settled } from "../base/settled.ts";
 import { Backoff } from "./backoff.ts";
 import { Compartment, WATCHING, type Watching } from "./compartment.ts";
 import { computePermissions, type Permissions } from "./permissions.ts";
@@ -71,20 +72,22 @@ export class Compartments {
   }
 
   /**
-   * Starts all four side by side, and keeps them up from then on.
+   * Starts all four, and keeps them up from then on. The server is first: it answers while the code of
+   * the others is loaded, and what it asks of them waits in their ports.
    *
    * @param beforeServer what must have happened before the server opens its socket
    * @throws CriError of the first that doesn't start; the others are ended then
    */
   async start(beforeServer?: Promise<unknown>): Promise<void> {
     this.#wiring.connectAll();
-    const starts = await Promise.allSettled(
-      COMPARTMENTS.map((name) => this.#start(name, name === "server" ? beforeServer : undefined)),
-    );
-    const failed = starts.find((start) => start.status === "rejected");
-    if (failed !== undefined) {
+    try {
+      await this.#start("server", beforeServer);
+      this.#stopping.signal.throwIfAborted();
+      const others = COMPARTMENTS.filter((name) => name !== "server");
+      await settled(others.map((name) => this.#start(name)));
+    } catch (error) {
       await this.stop();
-      throw failed.reason;
+      throw error;
     }
     for (const compartment of this.#current.values()) this.#keepUp(compartment);
   }

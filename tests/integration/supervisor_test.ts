@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Node } from "../fixtures/supervisor/node.ts";
 import type { Answer, Ask } from "../fixtures/supervisor/probe.ts";
+import { eventually } from "../world/delay.ts";
 
 /** Asks a compartment by way of the server's socket. */
 async function ask(node: Node, question: Ask): Promise<Answer> {
@@ -30,6 +31,20 @@ Deno.test("runSupervisor() starts all compartments with the baked permission set
     (Deno.statSync(`${node.dir}/${dir}`).mode ?? 0) & 0o777
   );
   assert.deepEqual(modes, [0o711, 0o711, 0o700]);
+});
+
+Deno.test("runSupervisor() has the server answer before the others are there", async () => {
+  await using node = new Node();
+  const hold = `${node.dir}/run/io/hold`;
+  await Deno.mkdir(`${node.dir}/run/io`, { recursive: true });
+  await Deno.writeTextFile(hold, "");
+  const daemon = node.start();
+  await eventually("the server's answer", () => instance(node, "server").catch(() => undefined));
+  const asked = instance(node, "io");
+  assert.doesNotMatch(daemon.log, /Ready on/);
+  await Deno.remove(hold);
+  await asked;
+  await daemon.logs("Ready on");
 });
 
 Deno.test("runSupervisor() stops within a second on SIGTERM and on SIGINT", async () => {

@@ -156,7 +156,7 @@ ${options.config ?? ""}`;
     await eventually("the daemon", async () => {
       const log = (await this.log()).slice(before.length);
       if (isOver) throw new Error(`the daemon didn't come up:\n${log.slice(-4000)}`);
-      return log.includes("Found ");
+      return log.includes("Found ") && log.includes("Ready on ");
     }, READY_TIMEOUT_MS);
   }
 
