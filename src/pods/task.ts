@@ -1,4 +1,4 @@
-/** Step 2c of 7: the pod's own container, whose task holds the pod's namespaces. */
+/** Step 2b of 7: the pod's own container, whose task holds the pod's namespaces. */
 import type { SandboxId } from "../base/id.ts";
 import type { Containerd } from "../containerd/client.ts";
 import type { Mount } from "../containerd/mount.ts";
