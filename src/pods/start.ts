@@ -48,6 +48,7 @@ async function start(deps: StartDeps, pod: Sandbox): Promise<void> {
     const { message: reason } = during(`Cannot ${op.what}`, error);
     deps.sandboxes.update(id, { state: { kind: "notReady", released: false, reason } });
     const leftovers = await op.undo.run();
+    deps.sandboxes.update(id, { leftovers });
     log.error("Pod {pod} is not ready: {reason}", {
       pod: podName(pod),
       sandboxId: id,
