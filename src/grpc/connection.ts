@@ -67,7 +67,7 @@ export class Connection {
   readonly #host: StreamHost;
   readonly #receiveWindow: ReceiveWindow;
   readonly #theirs = new PeerSettings();
-  readonly #pongs = new Pongs((frame) => this.#outbox.frame(frame));
+  readonly #pongs = new Pongs((frame) => this.#outbox.frame(frame), () => this.#streams.size > 0);
   #lastTheirs = 0;
   #nextOurs = 1;
   #isReady = false;

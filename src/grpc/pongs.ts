@@ -1,7 +1,7 @@
 /**
  * The answers to PINGs (RFC 9113, section 6.7). Ends made with grpc-go ping after almost every message
  * to learn how much the connection holds, and none again before the answer: each would wake up both
- * sides once more. So an answer waits for a moment, and two go at once.
+ * sides once more. So while calls are under way an answer waits for a moment, and two go at once.
  */
 import { type Frame, pongFrame, sizeError } from "./frames.ts";
 
@@ -12,16 +12,20 @@ const WAIT_MS = 100;
 
 export class Pongs {
   readonly #send: (frame: Frame) => void;
+  readonly #isBusy: () => boolean;
   #waiting: Frame | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(send: (frame: Frame) => void) {
+  /** @param isBusy whether there are calls; without, an answer is at once */
+  constructor(send: (frame: Frame) => void, isBusy: () => boolean) {
     this.#send = send;
+    this.#isBusy = isBusy;
   }
 
   /** @throws Http2Error for a PING of a wrong size */
   answer(payload: Uint8Array): void {
     if (payload.length !== PING_BYTES) throw sizeError("PING");
+    if (this.#waiting === undefined && !this.#isBusy()) return this.#send(pongFrame(payload));
     const pong = pongFrame(payload.slice());
     if (this.#waiting === undefined) {
       this.#waiting = pong;

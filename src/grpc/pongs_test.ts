@@ -8,7 +8,7 @@ const values = (sent: readonly Frame[]) => sent.map(({ payload }) => payload[0])
 
 Deno.test("Pongs answer a PING a little later, with what it had then", async () => {
   const sent: Frame[] = [];
-  const pongs = new Pongs((frame) => sent.push(frame));
+  const pongs = new Pongs((frame) => sent.push(frame), () => true);
   const payload = ping(1);
   pongs.answer(payload);
   payload.fill(9);
@@ -19,7 +19,7 @@ Deno.test("Pongs answer a PING a little later, with what it had then", async () 
 
 Deno.test("Pongs answer at once when a second PING comes, in their order", () => {
   const sent: Frame[] = [];
-  const pongs = new Pongs((frame) => sent.push(frame));
+  const pongs = new Pongs((frame) => sent.push(frame), () => true);
   pongs.answer(ping(1));
   pongs.answer(ping(2));
   assert.deepEqual(values(sent), [1, 2]);
@@ -28,7 +28,13 @@ Deno.test("Pongs answer at once when a second PING comes, in their order", () =>
   pongs.stop();
 });
 
+Deno.test("Pongs answer at once when there are no calls", () => {
+  const sent: Frame[] = [];
+  new Pongs((frame) => sent.push(frame), () => false).answer(ping(1));
+  assert.deepEqual(values(sent), [1]);
+});
+
 Deno.test("Pongs refuse a PING of another size", () => {
-  const pongs = new Pongs(() => assert.fail("nothing is to be sent"));
+  const pongs = new Pongs(() => assert.fail("nothing is to be sent"), () => false);
   assert.throws(() => pongs.answer(new Uint8Array(7)), /PING/);
 });
