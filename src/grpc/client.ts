@@ -38,10 +38,10 @@ export class GrpcClient {
   readonly #common: Uint8Array;
   /** The headers that all calls of a method have. */
   readonly #headers = new Map<string, Uint8Array>();
-  #isOver = false;
 
   constructor(wire: Wire, options: GrpcClientOptions) {
     const { maxMessageBytes, metadata = [], streamWindow = STREAM_WINDOW } = options;
+    const { onReady, onDraining, onEnd } = options;
     this.#maxMessageBytes = maxMessageBytes;
     this.#common = headerBlock(
       [":authority", "localhost"],
@@ -54,16 +54,10 @@ export class GrpcClient {
       streamWindow,
       maxStreams: 0,
       onStream: () => undefined,
-      onReady: options.onReady,
-      onDraining: () => {
-        this.#isOver = true;
-        options.onDraining();
-      },
+      onReady,
+      onDraining,
       onIdle: () => {},
-      onEnd: (reason) => {
-        this.#isOver = true;
-        options.onEnd(reason);
-      },
+      onEnd,
     });
   }
 
@@ -74,7 +68,7 @@ export class GrpcClient {
 
   /** Whether no call can ever be made again. */
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#connection.isDraining;
   }
 
   /** Begins a call; its messages are sent by the call's own methods. */

@@ -110,6 +110,11 @@ export class Connection {
     return this.#streams.size === 0;
   }
 
+  /** Whether it takes no new streams any more. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   /** Whether a new stream would be taken. */
   get isOpen(): boolean {
     return this.#isReady && !this.#isDraining && this.#streams.size < this.#theirs.maxStreams;
@@ -176,7 +181,7 @@ export class Connection {
       case FRAME.settings:
         return this.#onSettings(frame);
       case FRAME.ping:
-        return this.#onPing(frame);
+        return this.#pongs.onPing(frame);
       case FRAME.goaway:
         return this.#onGoodbye(frame);
       case FRAME.windowUpdate:
@@ -234,11 +239,6 @@ export class Connection {
     if (this.#isReady) return;
     this.#isReady = true;
     this.#options.onReady();
-  }
-
-  #onPing({ flags, payload, streamId }: Frame): void {
-    if (streamId !== 0) throw protocolError("PING of a stream");
-    if ((flags & FLAG.ack) === 0) this.#pongs.answer(payload);
   }
 
   #onWindowUpdate(frame: Frame): void {

@@ -3,7 +3,7 @@
  * to learn how much the connection holds, and none again before the answer: each would wake up both
  * sides once more. So while calls are under way an answer waits for a moment, and two go at once.
  */
-import { type Frame, pongFrame, sizeError } from "./frames.ts";
+import { FLAG, type Frame, pongFrame, protocolError, sizeError } from "./frames.ts";
 
 const PING_BYTES = 8;
 
@@ -22,17 +22,18 @@ export class Pongs {
     this.#isBusy = isBusy;
   }
 
-  /** @throws Http2Error for a PING of a wrong size */
-  answer(payload: Uint8Array): void {
+  /** @throws Http2Error for a PING of a wrong size or of a stream, and for an answer like that */
+  onPing({ flags, payload, streamId }: Frame): void {
+    if (streamId !== 0) throw protocolError("PING of a stream");
     if (payload.length !== PING_BYTES) throw sizeError("PING");
-    if (this.#waiting === undefined && !this.#isBusy()) return this.#send(pongFrame(payload));
+    if ((flags & FLAG.ack) !== 0) return;
     const pong = pongFrame(payload.slice());
-    if (this.#waiting === undefined) {
+    if (this.#waiting === undefined && this.#isBusy()) {
       this.#waiting = pong;
       this.#timer = setTimeout(() => this.#sendWaiting(), WAIT_MS);
       return;
     }
-    clearTimeout(this.#timer);
+    this.stop();
     this.#sendWaiting();
     this.#send(pong);
   }
