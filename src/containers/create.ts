@@ -136,7 +136,7 @@ async function create(deps: CreateDeps, op: Operation, asked: Plan): Promise<Con
         () => endLookup(deps, id),
       );
     // It may have been stopped meanwhile.
-    assertReady(deps.sandboxes.get(pod.id), op.what);
+    assertReady(deps.sandboxes.get(pod.id));
     op.undo.keep();
     deps.rootfsMounts.set(id, rootfs);
     deps.containers.add({ ...container, user });

@@ -27,6 +27,7 @@ import {
   type PodStarts,
   type Sandbox,
   type SandboxStore,
+  startEnded,
 } from "../state/sandboxes.ts";
 import type { Settings } from "../state/settings.ts";
 import type { ContainerState } from "../state/status.ts";
@@ -68,7 +69,7 @@ export async function startContainer(
   await deps.containerLocks.run(id, signal, async () => {
     const container = deps.containers.get(id);
     const { sandboxId } = container.metadata;
-    await waitFor(deps.podStarts.get(sandboxId) ?? Promise.resolve(), signal);
+    await waitFor(startEnded(deps, sandboxId), signal);
     const pod = deps.sandboxes.get(sandboxId);
     const what = `start container ${containerLabel(container)} (${id}) of pod ${podName(pod)}`;
     check(container, { pod, what });

@@ -32,13 +32,13 @@ import { inContext } from "../oci/selinux.ts";
 import { checkLogDirectory } from "../logs/path.ts";
 import { type NameRegistry, sandboxName } from "../state/names.ts";
 import { netnsPath } from "../state/folders.ts";
-import { podName, type Sandbox } from "../state/sandboxes.ts";
+import { podName, type Sandbox, startEnded } from "../state/sandboxes.ts";
 import { type Runtime, runtimeFor } from "../state/settings.ts";
 import { type FilesDeps, makePodFiles, removePodFiles } from "./files.ts";
 import { hasOwnNetwork } from "./namespaces.ts";
 import { attachNetwork, detachNetwork, type NetworkDeps } from "./network.ts";
 import { deleteRecord, type RecordDeps, recordPod, writeMetadata } from "./record.ts";
-import { type StartDeps, startEnded, startSandbox } from "./start.ts";
+import { type StartDeps, startSandbox } from "./start.ts";
 import { createSandboxTask, prepareSandboxSnapshot, type TaskDeps } from "./task.ts";
 
 const log = logger("pods");

@@ -1,6 +1,5 @@
 /** Step 2d of 7: the pod's own process, started while the caller goes on to its containers. */
 import { during } from "../base/errors.ts";
-import type { SandboxId } from "../base/id.ts";
 import { logger } from "../base/log.ts";
 import { Operation } from "../base/operation.ts";
 import type { Containerd } from "../containerd/client.ts";
@@ -26,11 +25,6 @@ export function startSandbox(deps: StartDeps, pod: Sandbox): void {
   const { id } = pod;
   const started = start(deps, pod).finally(() => deps.podStarts.delete(id));
   deps.podStarts.set(id, started);
-}
-
-/** Waits until the start of a pod's own process is over, if it is under way; it never fails. */
-export async function startEnded({ podStarts }: StartDeps, id: SandboxId): Promise<void> {
-  await podStarts.get(id);
 }
 
 async function start(deps: StartDeps, pod: Sandbox): Promise<void> {

@@ -30,11 +30,23 @@ export class SandboxStore extends RecordStore<SandboxId, Sandbox> {
  */
 export type PodStarts = Map<SandboxId, Promise<void>>;
 
-/** @throws CriError failedPrecondition for a pod that isn't ready, with why where it is known */
-export function assertReady({ state }: Pick<Sandbox, "state">, what: string): void {
+/** Waits until the start of a pod's own process is over, if it is under way. */
+export async function startEnded(
+  { podStarts }: { readonly podStarts: PodStarts },
+  id: SandboxId,
+): Promise<void> {
+  await podStarts.get(id);
+}
+
+/**
+ * @param what what can't be done then, where no caller adds it
+ * @throws CriError failedPrecondition for a pod that isn't ready, with why where it is known
+ */
+export function assertReady({ state }: Pick<Sandbox, "state">, what?: string): void {
   if (state.kind === "ready") return;
+  const action = what === undefined ? "" : `Cannot ${what}: `;
   const why = state.kind === "notReady" && state.reason !== undefined ? `: ${state.reason}` : "";
-  throw new CriError("failedPrecondition", `Cannot ${what}: the pod is not ready${why}`);
+  throw new CriError("failedPrecondition", `${action}the pod is not ready${why}`);
 }
 
 /** "namespace/name", as people and logs call a pod. */

@@ -15,8 +15,7 @@ import {
 } from "../../src/gen/cri/v1/api.ts";
 import { removePodSandbox } from "../../src/pods/remove.ts";
 import { runPodSandbox } from "../../src/pods/run.ts";
-import { startEnded } from "../../src/pods/start.ts";
-import { assertReady } from "../../src/state/sandboxes.ts";
+import { assertReady, startEnded } from "../../src/state/sandboxes.ts";
 import { eventually } from "../world/delay.ts";
 import { Daemon, type Deps, type Disturbance, Node, type Point } from "./node.ts";
 
@@ -60,7 +59,7 @@ async function runAndStart(
 ): Promise<SandboxId> {
   const id = await runPodSandbox(deps, request, signal);
   await startEnded(deps, id);
-  assertReady(deps.sandboxes.get(id), "go on");
+  assertReady(deps.sandboxes.get(id));
   return id;
 }
 
@@ -244,3 +243,23 @@ function undoFailures(verb: Verb, index: number, name: string): void {
     }
   });
 }
+
+Deno.test("CreateContainer says once what it can't do in a pod that stops meanwhile, and why", async () => {
+  const verb = VERBS.find(({ name }) => name === "CreateContainer");
+  assert.ok(verb !== undefined);
+  const { error, node, daemon } = await disturbed(verb, ({ deps }) => ({
+    after: ({ name }) => {
+      if (name !== "snapshots.prepare") return;
+      const [pod] = deps.sandboxes.values();
+      const state = { kind: "notReady", released: false, reason: "its process ended" } as const;
+      if (pod !== undefined) deps.sandboxes.update(pod.id, { state });
+    },
+  }));
+  using _ = node;
+  assert.ok(error instanceof CriError);
+  assert.equal(error.kind, "failedPrecondition");
+  const text =
+    /^Cannot create container c \(\w+\) in pod shop\/web \(\w+\): the pod is not ready: its process ended$/;
+  assert.match(error.message, text);
+  await assertNothingLeft(node, daemon);
+});
