@@ -15,19 +15,24 @@ export function stdioPaths({ dir, stdin, terminal }: LogOptions): StdioPaths {
   };
 }
 
-/**
- * Makes the FIFOs afresh: what a start that failed has left is of no use to anybody. Here and now: the
- * folder is in memory, and to ask another thread takes many times as long.
- */
+/** Makes the FIFOs afresh: what a start that failed has left is of no use to anybody. */
 export function makeStdio(io: LinuxIo, options: LogOptions): StdioPaths {
   removeStdio(options.dir);
-  Deno.mkdirSync(options.dir, { recursive: true, mode: FOLDER_MODE });
   const paths = stdioPaths(options);
   // The write end of stdin is opened by the first one that attaches to the container.
+  makeFifos(io, options.dir, paths);
+  return paths;
+}
+
+/**
+ * Makes a folder and the FIFOs in it. Here and now: it is in memory, and to ask another thread takes
+ * many times as long.
+ */
+export function makeFifos(io: LinuxIo, dir: string, paths: StdioPaths): void {
+  Deno.mkdirSync(dir, { recursive: true, mode: FOLDER_MODE });
   for (const path of Object.values(paths)) {
     if (path !== "") io.makeFifo(path, FIFO_MODE);
   }
-  return paths;
 }
 
 /** Removes the folder with its FIFOs; gone is done. */

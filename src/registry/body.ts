@@ -31,8 +31,8 @@ export async function* chunksOf(answer: Answer, timing: Timing): AsyncGenerator<
   signal.addEventListener("abort", cancel, { once: true });
   const watch = new StallWatch(answer, timing);
   try {
+    signal.throwIfAborted();
     while (true) {
-      signal.throwIfAborted();
       watch.wait();
       const { done, value } = await reader.read();
       signal.throwIfAborted();

@@ -5,9 +5,7 @@ import { type ExecStdioOptions, execStdioPaths } from "../containers/streams.ts"
 import type { LinuxIo } from "../linux/linux_io.ts";
 import { execDir } from "../state/folders.ts";
 import type { StdioPaths } from "../logs/service.ts";
-
-const FOLDER_MODE = 0o700;
-const FIFO_MODE = 0o600;
+import { makeFifos } from "../logs/stdio.ts";
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
@@ -27,10 +25,9 @@ export async function makeExecStdio(
   checkId("containerId", containerId);
   checkId("execId", execId);
   const dir = execDir(fifoDir, containerId, execId);
-  await Deno.mkdir(dir, { recursive: true, mode: FOLDER_MODE });
   const paths = execStdioPaths(fifoDir, options);
   try {
-    for (const path of Object.values(paths)) if (path !== "") io.makeFifo(path, FIFO_MODE);
+    makeFifos(io, dir, paths);
   } catch (error) {
     await removePath(dir);
     throw error;
