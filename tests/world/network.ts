@@ -29,8 +29,7 @@ export interface PodNetwork {
 /** @param dir the folder of the node; its last letters make the names */
 export function podNetwork(dir: string): PodNetwork {
   const tag = dir.slice(-6).toLowerCase();
-  const [a = 0, b = 0] = crypto.getRandomValues(new Uint8Array(2));
-  const subnet = `10.${200 + a % 50}.${b}`;
+  const subnet = freeSubnet();
   const bridge = `ct${tag}`;
   const name = `podnet-${tag}`;
   const ipam = {
@@ -60,6 +59,19 @@ export function podNetwork(dir: string): PodNetwork {
       await removeRules(name);
     },
   };
+}
+
+/** One that no interface of this machine has: a second bridge in a subnet gets no packet. */
+function freeSubnet(): string {
+  const routes = Deno.readTextFileSync("/proc/net/route");
+  for (;;) {
+    const [a = 0, b = 0] = crypto.getRandomValues(new Uint8Array(2));
+    const numbers = [10, 200 + a % 50, b];
+    // The kernel writes a destination with its last number first.
+    const destination = [0, ...numbers.toReversed()]
+      .map((number) => number.toString(16).padStart(2, "0").toUpperCase()).join("");
+    if (!routes.includes(`\t${destination}\t`)) return numbers.join(".");
+  }
 }
 
 async function rulesOf(network: string): Promise<string[]> {
